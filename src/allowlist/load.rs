@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Where the allowlists are read from: the embedded data, or folders that the operator names.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::registration::{self, Registry};
+use super::source::{Fault, SourceFile};
+use super::{Allowlists, policy, userspace, waiver};
+use crate::gate::rules;
+use crate::limits;
+
+/// The data that ships with symgate.
+const EMBEDDED: [(&str, &str); 5] = [
+    ("policy.toml", include_str!("../../allowlists/policy.toml")),
+    ("userspaces.toml", include_str!("../../allowlists/userspaces.toml")),
+    ("modules.toml", include_str!("../../allowlists/modules.toml")),
+    ("facades.toml", include_str!("../../allowlists/facades.toml")),
+    ("waivers.toml", include_str!("../../allowlists/waivers.toml")),
+];
+
+/// Which allowlists to read.
+#[derive(Debug, Clone, Default)]
+pub struct Origin {
+    /// A folder that replaces the embedded data.
+    pub replace: Option<PathBuf>,
+    /// Folders that add to it; of two registrations of a module the later one counts.
+    pub add: Vec<PathBuf>,
+}
+
+/// Why the allowlists can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// A folder or file can't be read.
+    #[error("{}: {source}", .path.display())]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A folder holds a file that nothing reads, or lacks one that has to be there.
+    #[error("{}: {reason}", .path.display())]
+    Layout {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        reason: &'static str,
+    },
+    /// Their content is wrong.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Faults(Vec<Fault>),
+}
+
+/// The files of one folder, by their plain names.
+type Files = BTreeMap<&'static str, SourceFile>;
+
+impl Allowlists {
+    /// Reads allowlists; every fault of every file is reported together.
+    pub fn load(origin: &Origin) -> Result<Self, LoadError> {
+        let base = match &origin.replace {
+            Some(folder) => read_folder(folder)?,
+            None => embedded(),
+        };
+        let mut source = match &origin.replace {
+            Some(folder) => folder.display().to_string(),
+            None => "embedded".to_owned(),
+        };
+        let mut faults = Vec::new();
+        let Some(policy_file) = base.get("policy.toml") else {
+            return Err(LoadError::Layout {
+                path: origin.replace.clone().unwrap_or_default(),
+                reason: "there is no policy.toml in it",
+            });
+        };
+        let Some(policy) = policy::read(policy_file, &mut faults) else { return Err(LoadError::Faults(faults)) };
+        let mut allowlists = Self {
+            policy,
+            userspaces: BTreeMap::new(),
+            registrations: BTreeMap::new(),
+            waivers: Vec::new(),
+            source: String::new(),
+            sha256: String::new(),
+        };
+        let mut hash = Sha256::new();
+        allowlists.add(&base, &mut hash, &mut faults);
+        for folder in &origin.add {
+            let files = read_folder(folder)?;
+            if let Some(extra) = files.get("policy.toml") {
+                faults.push(extra.fault(&(0..0), "a policy replaces, it does not add: give it with --allowlists"));
+            }
+            source.push_str(" + ");
+            source.push_str(&folder.display().to_string());
+            allowlists.add(&files, &mut hash, &mut faults);
+        }
+        if faults.is_empty() {
+            allowlists.source = source;
+            allowlists.sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+            Ok(allowlists)
+        } else {
+            faults.sort();
+            Err(LoadError::Faults(faults))
+        }
+    }
+
+    fn add(&mut self, files: &Files, hash: &mut Sha256, faults: &mut Vec<Fault>) {
+        for (name, file) in files {
+            hash.update(name.as_bytes());
+            hash.update(b"\0");
+            hash.update(file.text.as_bytes());
+            hash.update(b"\0");
+        }
+        if let Some(file) = files.get("userspaces.toml") {
+            self.userspaces.extend(userspace::read(file, &self.policy, faults));
+        }
+        let registry = Registry { policy: &self.policy, userspaces: &self.userspaces };
+        for (name, facades) in [("facades.toml", true), ("modules.toml", false)] {
+            if let Some(file) = files.get(name) {
+                registration::read(file, facades, &registry, &mut self.registrations, faults);
+            }
+        }
+        if let Some(file) = files.get("waivers.toml") {
+            let ids: Vec<_> = rules::ALL.iter().map(|rule| rule.id).collect();
+            self.waivers.extend(waiver::read(file, &self.policy, &ids, faults));
+        }
+    }
+}
+
+fn embedded() -> Files {
+    EMBEDDED
+        .iter()
+        .map(|&(name, text)| (name, SourceFile { name: format!("allowlists/{name}").into(), text: text.into() }))
+        .collect()
+}
+
+/// Reads a folder of allowlists. A `.toml` file that nothing reads is an error: it is a misspelt one.
+fn read_folder(folder: &Path) -> Result<Files, LoadError> {
+    let io = |path: &Path| {
+        let path = path.to_owned();
+        move |source| LoadError::Io { path, source }
+    };
+    let mut files = Files::new();
+    for entry in std::fs::read_dir(folder).map_err(io(folder))? {
+        let path = entry.map_err(io(folder))?.path();
+        if path.extension().is_none_or(|extension| extension != "toml") {
+            continue;
+        }
+        let known = EMBEDDED.iter().find(|(name, _)| path.file_name().is_some_and(|file| file == *name));
+        let Some(&(name, _)) = known else {
+            return Err(LoadError::Layout { path, reason: "no allowlist has this name" });
+        };
+        let mut text = String::new();
+        let file = std::fs::File::open(&path).map_err(io(&path))?;
+        file.take(limits::ALLOWLIST_BYTES + 1).read_to_string(&mut text).map_err(io(&path))?;
+        if text.len() as u64 > limits::ALLOWLIST_BYTES {
+            return Err(LoadError::Layout { path, reason: "it is larger than any allowlist" });
+        }
+        files.insert(name, SourceFile { name: path.display().to_string().into(), text: text.into() });
+    }
+    Ok(files)
+}

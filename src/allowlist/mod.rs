@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The allowlists: policy, userspaces, registrations and waivers; read, checked, and matched with modules.
+//!
+//! What a person wrote becomes what the gate believes in one step that reports every fault with its line;
+//! the gate itself never sees text.
+
+pub mod date;
+mod load;
+mod policy;
+mod registration;
+mod source;
+mod standing;
+mod userspace;
+mod waiver;
+
+use std::collections::BTreeMap;
+
+pub use date::Date;
+pub use load::{LoadError, Origin};
+pub use policy::{Family, Policy, Subsystem};
+pub use registration::{Owes, Registration, Use};
+pub use source::{Fault, Place, SourceFile};
+pub use standing::{Assessment, Standing, assess};
+pub use userspace::{Axis, Outcome, Record, Userspace};
+pub use waiver::Waiver;
+
+use crate::module::ModuleName;
+
+/// All that the operator allows.
+#[derive(Debug, Clone)]
+pub struct Allowlists {
+    /// The policy.
+    pub policy: Policy,
+    /// The userspaces by name.
+    pub userspaces: BTreeMap<String, Userspace>,
+    /// The registrations by module.
+    pub registrations: BTreeMap<ModuleName, Registration>,
+    /// The waivers in file order.
+    pub waivers: Vec<Waiver>,
+    /// Where it all comes from, for reports.
+    pub source: String,
+    /// SHA-256 over all files, as hexadecimal digits.
+    pub sha256: String,
+}

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `policy.toml`: the families, and what each subsystem asks of a userspace.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use globset::{Glob, GlobMatcher};
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::date::Date;
+use super::source::{Fault, Place, SourceFile};
+use super::userspace::Axis;
+use crate::exports::Provided;
+
+/// The operator's policy.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// The registry's own date: nothing is judged by an older one.
+    pub date: Date,
+    /// The bit of `__kflagstab` that makes an export userspace-gpl; 0 for none.
+    pub native_kflag: u8,
+    /// The families, in the policy's order: the first that a symbol fits is its own.
+    pub families: Vec<Family>,
+    subsystems: BTreeMap<String, Subsystem>,
+    licences: BTreeMap<String, bool>,
+}
+
+/// A named group of userspace-gpl exports.
+#[derive(Debug, Clone)]
+pub struct Family {
+    /// `dma-buf`, `p2pdma`, ...
+    pub name: String,
+    /// For people.
+    pub title: String,
+    /// Listed, never judged.
+    pub watch_only: bool,
+    /// Where it stands.
+    pub place: Place,
+    namespaces: BTreeSet<String>,
+    providers: BTreeSet<String>,
+    names: BTreeSet<String>,
+    globs: Vec<GlobMatcher>,
+    acquiring: BTreeSet<String>,
+}
+
+impl Family {
+    /// Whether a symbol of the family gives access.
+    #[must_use]
+    pub fn acquires(&self, symbol: &str) -> bool {
+        self.acquiring.contains(symbol)
+    }
+
+    fn has(&self, symbol: &str, provided: Option<&Provided>) -> bool {
+        self.names.contains(symbol)
+            || self.acquiring.contains(symbol)
+            || provided.is_some_and(|provided| {
+                let namespace = provided.export.namespace.as_deref();
+                namespace.is_some_and(|namespace| self.namespaces.contains(namespace))
+                    || (!self.providers.is_empty() && self.providers.contains(provided.provider_name().as_str()))
+            })
+            || self.globs.iter().any(|glob| glob.is_match(symbol))
+    }
+}
+
+/// What one subsystem asks of a userspace.
+#[derive(Debug, Clone)]
+pub struct Subsystem {
+    /// The axes that have to be met.
+    pub asks: BTreeSet<Axis>,
+    /// Where it stands.
+    pub place: Place,
+}
+
+impl Policy {
+    /// The family of a symbol, if it is in one; `provided` is who exports it, where that is known.
+    #[must_use]
+    pub fn family_of(&self, symbol: &str, provided: Option<&Provided>) -> Option<&Family> {
+        self.families.iter().find(|family| family.has(symbol, provided))
+    }
+
+    /// The family of this name.
+    #[must_use]
+    pub fn family(&self, name: &str) -> Option<&Family> {
+        self.families.iter().find(|family| family.name == name)
+    }
+
+    /// The subsystem of this name.
+    #[must_use]
+    pub fn subsystem(&self, name: &str) -> Option<&Subsystem> {
+        self.subsystems.get(name)
+    }
+
+    /// Whether a licence is open: OSI-approved or free by the FSF's list, unless the policy says otherwise.
+    #[must_use]
+    pub fn is_open(&self, licence: &spdx::Expression) -> bool {
+        licence.evaluate(|requirement| {
+            let name = requirement.license.to_string();
+            self.licences.get(&name).copied().unwrap_or_else(|| {
+                requirement.license.id().is_some_and(|id| id.is_osi_approved() || id.is_fsf_free_libre())
+            })
+        })
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct RawPolicy {
+    date: Spanned<String>,
+    native: RawNative,
+    family: Vec<RawFamily>,
+    subsystem: Vec<RawSubsystem>,
+    #[serde(default)]
+    licence: Vec<RawLicence>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct RawNative {
+    kflag: Spanned<u8>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct RawFamily {
+    name: Spanned<String>,
+    title: String,
+    #[serde(default)]
+    watch_only: bool,
+    #[serde(default)]
+    namespaces: BTreeSet<String>,
+    #[serde(default)]
+    providers: BTreeSet<String>,
+    #[serde(default)]
+    symbols: Vec<Spanned<String>>,
+    #[serde(default)]
+    acquiring: Vec<Spanned<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct RawSubsystem {
+    name: Spanned<String>,
+    asks: Vec<Spanned<String>>,
+    #[expect(dead_code, reason = "must be there: a criterion without its source is nobody's")]
+    source: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct RawLicence {
+    id: Spanned<String>,
+    open: bool,
+    #[expect(dead_code, reason = "must be there: a decision without its reason is nobody's")]
+    reason: String,
+}
+
+/// Reads `policy.toml`.
+pub(super) fn read(file: &SourceFile, faults: &mut Vec<Fault>) -> Option<Policy> {
+    let raw: RawPolicy = file.parse().map_err(|fault| faults.push(fault)).ok()?;
+    let date = file.read(&raw.date, faults)?;
+    if raw.native.kflag.get_ref() & crate::exports::KSYM_FLAG_GPL_ONLY != 0 {
+        faults.push(file.fault(&raw.native.kflag.span(), "bit 0 is KSYM_FLAG_GPL_ONLY"));
+    }
+    let mut policy = Policy {
+        date,
+        native_kflag: *raw.native.kflag.get_ref(),
+        families: Vec::new(),
+        subsystems: BTreeMap::new(),
+        licences: BTreeMap::new(),
+    };
+    for raw in raw.family {
+        if policy.family(raw.name.get_ref()).is_some() {
+            faults.push(file.fault(&raw.name.span(), format!("the family {:?} is there twice", raw.name.get_ref())));
+        }
+        policy.families.push(read_family(file, raw, faults));
+    }
+    for raw in raw.subsystem {
+        let asks = raw.asks.iter().filter_map(|axis| file.read(axis, faults)).collect();
+        let subsystem = Subsystem { asks, place: file.place(&raw.name.span()) };
+        if policy.subsystems.insert(raw.name.get_ref().clone(), subsystem).is_some() {
+            faults.push(file.fault(&raw.name.span(), format!("the subsystem {:?} is there twice", raw.name.get_ref())));
+        }
+    }
+    for raw in raw.licence {
+        if spdx::license_id(raw.id.get_ref()).is_none() {
+            faults.push(file.fault(&raw.id.span(), format!("{:?} is no SPDX licence", raw.id.get_ref())));
+        }
+        policy.licences.insert(raw.id.into_inner(), raw.open);
+    }
+    Some(policy)
+}
+
+fn read_family(file: &SourceFile, raw: RawFamily, faults: &mut Vec<Fault>) -> Family {
+    let place = file.place(&raw.name.span());
+    let mut family = Family {
+        name: raw.name.into_inner(),
+        title: raw.title,
+        watch_only: raw.watch_only,
+        place,
+        namespaces: raw.namespaces,
+        providers: raw.providers,
+        names: BTreeSet::new(),
+        globs: Vec::new(),
+        acquiring: BTreeSet::new(),
+    };
+    for symbol in raw.symbols {
+        if symbol.get_ref().contains(['*', '?', '[', '{']) {
+            match Glob::new(symbol.get_ref()) {
+                Ok(glob) => family.globs.push(glob.compile_matcher()),
+                Err(error) => faults.push(file.fault(&symbol.span(), error.to_string())),
+            }
+        } else {
+            family.names.insert(symbol.into_inner());
+        }
+    }
+    for symbol in raw.acquiring {
+        if symbol.get_ref().contains(['*', '?', '[', '{']) {
+            faults.push(file.fault(&symbol.span(), "an acquiring symbol is named exactly, not by a pattern"));
+        }
+        family.acquiring.insert(symbol.into_inner());
+    }
+    family
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Where an entry of the allowlists stands, and what is wrong with it.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use serde::Serialize;
+use toml::Spanned;
+
+/// A line of an allowlist: what a finding points to as the one that decided.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Place {
+    /// The file as the user knows it.
+    pub file: Arc<str>,
+    /// From 1.
+    pub line: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
+/// One thing that is wrong with an allowlist.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+#[error("{file}:{line}:{column}: {message}")]
+pub struct Fault {
+    /// The file.
+    pub file: Arc<str>,
+    /// From 1.
+    pub line: usize,
+    /// In bytes, from 1.
+    pub column: usize,
+    /// What is wrong there.
+    pub message: String,
+}
+
+/// One file of an allowlist.
+#[derive(Debug, Clone)]
+pub struct SourceFile {
+    /// The file as the user knows it.
+    pub name: Arc<str>,
+    /// Its text.
+    pub text: Arc<str>,
+}
+
+impl SourceFile {
+    fn position(&self, offset: usize) -> (usize, usize) {
+        let before = self.text.get(..offset).unwrap_or(&self.text);
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        (before.matches('\n').count() + 1, before.len() - line_start + 1)
+    }
+
+    /// The place of a span.
+    #[must_use]
+    pub fn place(&self, span: &Range<usize>) -> Place {
+        Place { file: Arc::clone(&self.name), line: self.position(span.start).0 }
+    }
+
+    /// A fault at a span.
+    #[must_use]
+    pub fn fault(&self, span: &Range<usize>, message: impl Into<String>) -> Fault {
+        let (line, column) = self.position(span.start);
+        Fault { file: Arc::clone(&self.name), line, column, message: message.into() }
+    }
+
+    /// Parses the text; the fault names line and column.
+    pub fn parse<T: serde::de::DeserializeOwned>(&self) -> Result<T, Fault> {
+        toml::from_str(&self.text)
+            .map_err(|error| self.fault(&error.span().unwrap_or(0..0), error.message().replace('\n', "; ")))
+    }
+
+    /// Turns a text into what it means, or notes why it can't be.
+    pub fn read<T>(&self, text: &Spanned<String>, faults: &mut Vec<Fault>) -> Option<T>
+    where
+        T: std::str::FromStr,
+        T::Err: fmt::Display,
+    {
+        text.get_ref().parse().map_err(|error| faults.push(self.fault(&text.span(), format!("{error}")))).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_line_and_column() {
+        let file = SourceFile { name: "x.toml".into(), text: "a = 1\nbb = 2\n".into() };
+        assert_eq!(file.fault(&(6..8), "no").to_string(), "x.toml:2:1: no");
+        assert_eq!(file.fault(&(11..12), "no").to_string(), "x.toml:2:6: no");
+        assert_eq!(file.place(&(99..100)).line, 3);
+    }
+}

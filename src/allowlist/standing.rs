@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! From recorded axes to a standing, by the criteria of the module's subsystem.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::registration::Use;
+use super::userspace::{Axis, Outcome, Record, Userspace};
+use super::{Allowlists, Registration, Subsystem};
+
+/// How a registration's userspace stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Standing {
+    /// It meets what the subsystem asks.
+    Approved,
+    /// It meets it in part.
+    Partial,
+    /// It is on the way.
+    Pending,
+    /// Nobody found out.
+    Unknown,
+    /// It does not meet it.
+    Rejected,
+}
+
+impl From<Outcome> for Standing {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Met => Self::Approved,
+            Outcome::Partly => Self::Partial,
+            Outcome::Pending => Self::Pending,
+            Outcome::Unknown => Self::Unknown,
+            Outcome::Unmet => Self::Rejected,
+        }
+    }
+}
+
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Approved => "approved",
+            Self::Partial => "partial",
+            Self::Pending => "pending",
+            Self::Unknown => "unknown",
+            Self::Rejected => "rejected",
+        })
+    }
+}
+
+/// A standing and what it came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assessment {
+    /// The standing.
+    pub standing: Standing,
+    /// Title of the userspace that stands best.
+    pub userspace: String,
+    /// Its axes that are not met, as `kind is reference`.
+    pub because: Vec<String>,
+}
+
+/// Computes a registration's standing: that of its best userspace, which in turn is that of its worst
+/// axis among those that the subsystem asks for. Nothing if no userspace is recorded.
+#[must_use]
+pub fn assess(allowlists: &Allowlists, registration: &Registration) -> Option<Assessment> {
+    let subsystem = allowlists.policy.subsystem(&registration.subsystem)?;
+    registration
+        .uses
+        .iter()
+        .filter_map(|usage| Some(assess_use(subsystem, usage, allowlists.userspaces.get(&usage.userspace)?)))
+        .min_by_key(|assessment| assessment.standing)
+}
+
+fn assess_use(subsystem: &Subsystem, usage: &Use, userspace: &Userspace) -> Assessment {
+    let mut worst = Outcome::Met;
+    let mut because = Vec::new();
+    for &axis in &subsystem.asks {
+        let record: Option<&Record> =
+            if axis == Axis::Coverage { Some(&usage.coverage) } else { userspace.axis(axis) };
+        let outcome = record.map_or(Outcome::Unknown, |record| record.outcome);
+        if outcome != Outcome::Met {
+            because.push(format!("{axis} is {}", record.map_or("not recorded", |record| &record.is)));
+        }
+        worst = worst.max(outcome);
+    }
+    Assessment { standing: worst.into(), userspace: userspace.title.clone(), because }
+}

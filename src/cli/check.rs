@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `symgate check`: the gate.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+
+use super::common::{CliError, InputArgs, OutputArgs, today};
+use super::output::{self, Stream};
+use super::Exit;
+use crate::allowlist::Date;
+use crate::gate::{Context, Level, Profile, rules};
+use crate::input::InputErrorKind;
+use crate::report::{self, CheckReport};
+
+/// Judge modules: which get at a family, and whether each may
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  symgate check --symvers /usr/src/linux-headers-$(uname -r)/Module.symvers /lib/modules/$(uname -r)
+  symgate check --profile kbuild --format kbuild --symvers Module.symvers foo.ko
+  symgate check --format json --today 2026-12-01 foo.ko
+
+Exit status: 0 nothing denied, 1 something denied, 2 wrong usage or a bad allowlist, 3 an input yielded
+no facts, whatever else was found.")]
+pub(super) struct Args {
+    /// Modules, directories that are searched for modules, or Module.symvers files
+    #[arg(required = true, value_name = "INPUT")]
+    inputs: Vec<PathBuf>,
+
+    #[command(flatten)]
+    input: InputArgs,
+
+    /// How strict, and in which surroundings
+    #[arg(long, value_enum, default_value_t, value_name = "PROFILE")]
+    profile: ProfileArg,
+
+    /// Let this rule deny [repeatable]
+    #[arg(long, value_name = "RULE", value_parser = rule)]
+    deny: Vec<&'static str>,
+
+    /// Let this rule only warn [repeatable]
+    #[arg(long, value_name = "RULE", value_parser = rule)]
+    warn: Vec<&'static str>,
+
+    /// Leave this rule out [repeatable]
+    #[arg(long, value_name = "RULE", value_parser = rule)]
+    allow: Vec<&'static str>,
+
+    /// Judge expiry by this day instead of SOURCE_DATE_EPOCH or the clock
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    today: Option<Date>,
+
+    /// How the report is written
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    format: Format,
+
+    #[command(flatten)]
+    output: OutputArgs,
+
+    /// Show modules and imports that nothing was said of, too
+    #[arg(long)]
+    all: bool,
+
+    /// Take a directory without a module in it for an empty one
+    #[arg(long)]
+    allow_empty: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum Format {
+    /// For people
+    #[default]
+    Human,
+    /// For a build's log, on standard error; silent if all is well
+    Kbuild,
+    /// For scripts
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum ProfileArg {
+    /// A step of a build: silent where modpost has spoken
+    Kbuild,
+    /// A package build or its CI
+    #[default]
+    Distro,
+    /// A look at a system
+    Audit,
+}
+
+impl From<ProfileArg> for Profile {
+    fn from(profile: ProfileArg) -> Self {
+        match profile {
+            ProfileArg::Kbuild => Self::Kbuild,
+            ProfileArg::Distro => Self::Distro,
+            ProfileArg::Audit => Self::Audit,
+        }
+    }
+}
+
+/// The id of a rule that is given by id or name.
+fn rule(text: &str) -> Result<&'static str, String> {
+    rules::find(text).map(|rule| rule.id).ok_or_else(|| {
+        let ids: Vec<_> = rules::ALL.iter().map(|rule| rule.id).collect();
+        format!("there is no such rule; there are {}", ids.join(", "))
+    })
+}
+
+pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
+    let allowlists = args.input.load_allowlists()?;
+    let today = today(args.today, allowlists.policy.date)?;
+    let overrides = overrides(args)?;
+    args.input.in_pool(|| {
+        let mut gathered = args.input.gather(&args.inputs)?;
+        if args.allow_empty {
+            gathered.errors.retain(|error| !matches!(error.kind, InputErrorKind::NoModules));
+        }
+        let context = Context {
+            allowlists: &allowlists,
+            exports: &gathered.exports,
+            profile: args.profile.into(),
+            today,
+            overrides,
+        };
+        let judgements = gathered.judge(&context);
+        let report =
+            CheckReport { context: &context, gathered: &gathered, judgements: &judgements, all: args.all };
+        let stream = if matches!(args.format, Format::Kbuild) { Stream::Stderr } else { Stream::Stdout };
+        output::write(&args.output, stream, |out| match args.format {
+            Format::Human => report::human::check(out, &report),
+            Format::Kbuild => report::kbuild::check(out, &report),
+            Format::Json => report::json::check(out, &report),
+        })?;
+        Ok(if !gathered.errors.is_empty() {
+            Exit::NoFacts
+        } else if report.passes() {
+            Exit::Clean
+        } else {
+            Exit::Denied
+        })
+    })?
+}
+
+fn overrides(args: &Args) -> Result<BTreeMap<String, Level>, CliError> {
+    let mut overrides = BTreeMap::new();
+    for (level, rules) in [(Level::Deny, &args.deny), (Level::Warn, &args.warn), (Level::Allow, &args.allow)] {
+        for rule in rules {
+            if overrides.insert((*rule).to_owned(), level).is_some_and(|other| other != level) {
+                return Err(CliError::Usage(format!("{rule} is set to two levels at once")));
+            }
+        }
+    }
+    Ok(overrides)
+}

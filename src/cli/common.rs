@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Options and steps that several subcommands share.
+
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::Args;
+
+use super::Exit;
+use super::output::{self, ColorChoice};
+use crate::allowlist::{Allowlists, Date, LoadError, Origin};
+use crate::check::Gathered;
+use crate::input::{InputError, Inputs};
+
+/// Why a run can't be finished.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CliError {
+    /// The allowlists are bad.
+    #[error("bad allowlist: {0}")]
+    Allowlists(#[from] LoadError),
+    /// An option's value, or an environment variable's, makes no sense.
+    #[error("{0}")]
+    Usage(String),
+    /// An input without which nothing can be judged yielded no facts.
+    #[error("{0}")]
+    Input(#[from] InputError),
+    /// The report can't be written.
+    #[error("can't write the report: {0}")]
+    Output(#[from] std::io::Error),
+}
+
+impl CliError {
+    /// How the run ends.
+    pub(super) fn exit(&self) -> Exit {
+        match self {
+            Self::Allowlists(_) | Self::Usage(_) | Self::Output(_) => Exit::Usage,
+            Self::Input(_) => Exit::NoFacts,
+        }
+    }
+}
+
+/// What is read, and by what it is judged.
+#[derive(Debug, Args)]
+pub(super) struct InputArgs {
+    /// A Module.symvers; the first is the kernel's own, the reference, later ones are claims
+    #[arg(long = "symvers", value_name = "FILE")]
+    symvers: Vec<PathBuf>,
+
+    /// Threads to read with [default: one for each processor]
+    #[arg(short, long, value_name = "N")]
+    jobs: Option<std::num::NonZeroUsize>,
+
+    #[command(flatten)]
+    allowlists: AllowlistArgs,
+}
+
+/// Which allowlists count.
+#[derive(Debug, Args)]
+pub(super) struct AllowlistArgs {
+    /// A directory of allowlists that replaces the embedded ones
+    #[arg(long, value_name = "DIR")]
+    allowlists: Option<PathBuf>,
+
+    /// A directory of allowlists that adds to them; of two registrations of a module the later counts
+    #[arg(long, value_name = "DIR")]
+    add_allowlists: Vec<PathBuf>,
+}
+
+/// Where and how results are written.
+#[derive(Debug, Args)]
+pub(super) struct OutputArgs {
+    /// Write to this file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+
+    /// When to use colours
+    #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
+    pub(super) color: ColorChoice,
+}
+
+impl AllowlistArgs {
+    pub(super) fn load(&self) -> Result<Allowlists, CliError> {
+        let origin = Origin { replace: self.allowlists.clone(), add: self.add_allowlists.clone() };
+        Ok(Allowlists::load(&origin)?)
+    }
+}
+
+impl InputArgs {
+    pub(super) fn load_allowlists(&self) -> Result<Allowlists, CliError> {
+        self.allowlists.load()
+    }
+
+    /// Runs `work` on the threads that were asked for.
+    pub(super) fn in_pool<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T, CliError> {
+        let threads = self.jobs.map_or(0, std::num::NonZeroUsize::get);
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        Ok(pool.map_err(|error| CliError::Usage(format!("can't start threads: {error}")))?.install(work))
+    }
+
+    /// Reads everything; says on standard error which inputs yielded nothing.
+    pub(super) fn gather(&self, paths: &[PathBuf]) -> Result<Gathered, CliError> {
+        let gathered = Gathered::read(&Inputs { paths: paths.to_vec(), symvers: self.symvers.clone() })?;
+        for error in &gathered.errors {
+            output::say_error(&error.to_string());
+        }
+        Ok(gathered)
+    }
+}
+
+/// The day by which expiry is judged: `--today`, else `SOURCE_DATE_EPOCH`, else the clock's, but never one
+/// before the registry's own: an old changelog revives no waiver.
+pub(super) fn today(given: Option<Date>, registry: Date) -> Result<Date, CliError> {
+    let day = match given {
+        Some(day) => day,
+        None => match std::env::var("SOURCE_DATE_EPOCH") {
+            Ok(text) => text.parse().ok().and_then(Date::from_unix).ok_or_else(|| {
+                CliError::Usage(format!("SOURCE_DATE_EPOCH is {text:?}, not a number of seconds since 1970"))
+            })?,
+            Err(_) => clock().unwrap_or(registry),
+        },
+    };
+    Ok(day.max(registry))
+}
+
+fn clock() -> Option<Date> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+    Date::from_unix(i64::try_from(since.as_secs()).ok()?)
+}

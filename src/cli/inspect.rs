@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `symgate inspect`: all there is to say of a module.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+
+use super::common::{CliError, InputArgs, OutputArgs, today};
+use super::output::{self, Stream};
+use super::Exit;
+use crate::allowlist::Date;
+use crate::gate::{Context, Profile};
+use crate::report;
+
+/// Show all there is to say of modules: identity, imports by tier, exports, findings
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  symgate inspect amdgpu.ko
+  symgate inspect --symvers Module.symvers --format json foo.ko.xz")]
+pub(super) struct Args {
+    /// Modules, or directories that are searched for modules
+    #[arg(required = true, value_name = "MODULE")]
+    modules: Vec<PathBuf>,
+
+    #[command(flatten)]
+    input: InputArgs,
+
+    /// Judge expiry by this day instead of SOURCE_DATE_EPOCH or the clock
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    today: Option<Date>,
+
+    /// How the modules are shown
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    format: Format,
+
+    #[command(flatten)]
+    output: OutputArgs,
+
+    /// List aliases and parameter types, too
+    #[arg(long)]
+    all: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum Format {
+    /// For people
+    #[default]
+    Human,
+    /// For scripts
+    Json,
+}
+
+/// Showing is not judging: the exit status tells only whether everything could be read.
+pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
+    let allowlists = args.input.load_allowlists()?;
+    let today = today(args.today, allowlists.policy.date)?;
+    args.input.in_pool(|| {
+        let gathered = args.input.gather(&args.modules)?;
+        let context = Context {
+            allowlists: &allowlists,
+            exports: &gathered.exports,
+            profile: Profile::Audit,
+            today,
+            overrides: BTreeMap::new(),
+        };
+        let judgements = gathered.judge(&context);
+        output::write(&args.output, Stream::Stdout, |out| match args.format {
+            Format::Human => {
+                judgements.iter().try_for_each(|judgement| report::inspect::human(out, judgement, args.all))
+            }
+            Format::Json => report::inspect::json(out, &judgements),
+        })?;
+        Ok(if gathered.errors.is_empty() { Exit::Clean } else { Exit::NoFacts })
+    })?
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The command line: one file a subcommand; each parses, calls the library, picks the exit status.
+
+mod check;
+mod classify;
+mod common;
+mod explain;
+mod inspect;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// How a run ends. Scripts hold on to these numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Nothing denied.
+    Clean,
+    /// At least one finding denied.
+    Denied,
+    /// Wrong usage or a bad allowlist.
+    Usage,
+    /// An input yielded no facts, whatever else was found.
+    NoFacts,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Clean => 0,
+            Exit::Denied => 1,
+            Exit::Usage => 2,
+            Exit::NoFacts => 3,
+        })
+    }
+}
+
+/// The gate between a Linux kernel's exported symbols and the modules that use them.
+///
+/// symgate says which modules get at DMA-BUF or PCI P2PDMA, and whether an approved open userspace is
+/// registered for each of them.
+#[derive(Debug, Parser)]
+#[command(
+    name = "symgate",
+    version,
+    arg_required_else_help = true,
+    after_help = "Exit status: 0 nothing denied, 1 something denied, 2 wrong usage or a bad allowlist, \
+                  3 an input yielded no facts."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Check(check::Args),
+    Classify(classify::Args),
+    Inspect(inspect::Args),
+    Explain(explain::Args),
+}
+
+/// Runs the command that the process was started with.
+#[must_use]
+pub fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Check(args) => check::run(&args),
+        Command::Classify(args) => classify::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
+        Command::Explain(args) => explain::run(&args),
+    };
+    match outcome {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            output::say_error(&error.to_string());
+            error.exit().into()
+        }
+    }
+}

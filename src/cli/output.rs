@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Where output goes: results to standard output or a file, diagnostics to standard error.
+
+use std::fs::File;
+use std::io::{self, BufWriter, ErrorKind, Write};
+
+use anstream::AutoStream;
+use clap::ValueEnum;
+
+use super::common::OutputArgs;
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum ColorChoice {
+    /// On a terminal, unless `NO_COLOR` says otherwise.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl From<ColorChoice> for anstream::ColorChoice {
+    fn from(choice: ColorChoice) -> Self {
+        match choice {
+            ColorChoice::Auto => Self::Auto,
+            ColorChoice::Always => Self::Always,
+            ColorChoice::Never => Self::Never,
+        }
+    }
+}
+
+/// Where a report goes that was not told to go to a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stream {
+    /// Results.
+    Stdout,
+    /// What a build's log shows.
+    Stderr,
+}
+
+/// Writes a report. A reader that stops reading is no failure: the exit status tells all the same.
+pub(super) fn write(
+    args: &OutputArgs,
+    stream: Stream,
+    report: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    let written = match (&args.output, stream) {
+        (Some(path), _) => {
+            let file = File::create(path)
+                .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+            let choice = match args.color {
+                ColorChoice::Always => anstream::ColorChoice::Always,
+                ColorChoice::Auto | ColorChoice::Never => anstream::ColorChoice::Never,
+            };
+            finish(BufWriter::new(AutoStream::new(file, choice)), report)
+        }
+        (None, Stream::Stdout) => {
+            finish(BufWriter::new(AutoStream::new(io::stdout().lock(), args.color.into())), report)
+        }
+        (None, Stream::Stderr) => {
+            finish(BufWriter::new(AutoStream::new(io::stderr().lock(), args.color.into())), report)
+        }
+    };
+    match written {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}
+
+fn finish(mut out: impl Write, report: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    report(&mut out)?;
+    out.flush()
+}
+
+/// Says on standard error that something is wrong, in the words that greps for build errors find.
+pub(super) fn say_error(message: &str) {
+    // Nobody is left to be told when standard error is gone.
+    let _ = writeln!(io::stderr().lock(), "ERROR: symgate: {message}");
+}

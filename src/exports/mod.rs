@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Exports: what a kernel or a module offers to modules, and how far each is open.
+
+pub mod table;
+pub mod tier;
+
+use std::fmt;
+
+use serde::Serialize;
+
+pub use table::{ExportTable, Provided};
+pub use tier::Tier;
+
+/// The licence class of an export: which `EXPORT_SYMBOL` variant made it.
+///
+/// The first two exist in every kernel; the others went with 5.12 (`include/linux/export.h`, 5.10).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Class {
+    /// `EXPORT_SYMBOL`: for every module.
+    Plain,
+    /// `EXPORT_SYMBOL_GPL`: for GPL-compatible modules only.
+    Gpl,
+    /// `EXPORT_SYMBOL_GPL_FUTURE`: plain with a warning.
+    GplFuture,
+    /// `EXPORT_UNUSED_SYMBOL`
+    Unused,
+    /// `EXPORT_UNUSED_SYMBOL_GPL`
+    UnusedGpl,
+}
+
+impl Class {
+    /// Whether the loader refuses it to a module that is not GPL-compatible.
+    #[must_use]
+    pub fn is_gpl_only(self) -> bool {
+        matches!(self, Self::Gpl | Self::UnusedGpl)
+    }
+
+    /// The fourth column of `Module.symvers`.
+    #[must_use]
+    pub fn symvers_type(self) -> &'static str {
+        match self {
+            Self::Plain => "EXPORT_SYMBOL",
+            Self::Gpl => "EXPORT_SYMBOL_GPL",
+            Self::GplFuture => "EXPORT_SYMBOL_GPL_FUTURE",
+            Self::Unused => "EXPORT_UNUSED_SYMBOL",
+            Self::UnusedGpl => "EXPORT_UNUSED_SYMBOL_GPL",
+        }
+    }
+}
+
+impl fmt::Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Plain => "plain",
+            Self::Gpl => "gpl",
+            Self::GplFuture => "gpl-future",
+            Self::Unused => "unused",
+            Self::UnusedGpl => "unused-gpl",
+        })
+    }
+}
+
+/// `EXPORT_SYMBOL_USERSPACE_GPL` in `Module.symvers`.
+pub const USERSPACE_GPL_TYPE: &str = "EXPORT_SYMBOL_USERSPACE_GPL";
+
+/// The namespace that makes an export userspace-gpl with no help from modpost or the loader.
+pub const USERSPACE_GPL_NAMESPACE: &str = "USERSPACE_GPL";
+
+/// `KSYM_FLAG_GPL_ONLY` (`include/linux/module_symbol.h`, 7.2).
+pub const KSYM_FLAG_GPL_ONLY: u8 = 1;
+
+/// One export, by whoever it is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Export {
+    /// The symbol.
+    pub name: Box<str>,
+    /// Its licence class.
+    pub class: Class,
+    /// Its namespace, a `module:` list included; none if the field is empty.
+    pub namespace: Option<Box<str>>,
+    /// Its version CRC; none if the kernel has no `CONFIG_MODVERSIONS`.
+    pub crc: Option<u32>,
+    /// Its byte of `__kflagstab`, where the provider has that section.
+    pub flags: Option<u8>,
+    /// Whether `Module.symvers` says `EXPORT_SYMBOL_USERSPACE_GPL`.
+    pub declared_userspace_gpl: bool,
+}
+
+impl Export {
+    /// The fourth column of `Module.symvers`.
+    #[must_use]
+    pub fn symvers_type(&self) -> &'static str {
+        if self.declared_userspace_gpl { USERSPACE_GPL_TYPE } else { self.class.symvers_type() }
+    }
+}

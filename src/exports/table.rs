@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! One table of who exports what.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use super::Export;
+use crate::module::ModuleName;
+
+/// The provider name of what is built into the kernel.
+pub const VMLINUX: &str = "vmlinux";
+
+/// An export together with who offers it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Provided {
+    /// The export.
+    pub export: Export,
+    /// `vmlinux`, or a module's path without `.ko`.
+    pub provider: Box<str>,
+}
+
+impl Provided {
+    /// The providing module's name, or `vmlinux`.
+    #[must_use]
+    pub fn provider_name(&self) -> ModuleName {
+        ModuleName::from_path(&self.provider)
+    }
+}
+
+/// All exports that are known, each symbol once.
+///
+/// What is added first stands: the kernel's own `Module.symvers` before other people's, and those before
+/// what modules offer themselves.
+#[derive(Debug, Default)]
+pub struct ExportTable {
+    entries: Vec<Provided>,
+    by_name: HashMap<Box<str>, usize>,
+    vmlinux: bool,
+}
+
+impl ExportTable {
+    /// Adds an export, unless the symbol is there already.
+    pub fn add(&mut self, provided: Provided) {
+        if let Entry::Vacant(entry) = self.by_name.entry(provided.export.name.clone()) {
+            entry.insert(self.entries.len());
+            self.vmlinux |= &*provided.provider == VMLINUX;
+            self.entries.push(provided);
+        }
+    }
+
+    /// Who offers a symbol.
+    #[must_use]
+    pub fn get(&self, symbol: &str) -> Option<&Provided> {
+        self.entries.get(*self.by_name.get(symbol)?)
+    }
+
+    /// All exports in the order they were added.
+    #[must_use]
+    pub fn entries(&self) -> &[Provided] {
+        &self.entries
+    }
+
+    /// Whether the kernel image's exports are in it: only then is a symbol that is not in it unresolved.
+    #[must_use]
+    pub fn knows_vmlinux(&self) -> bool {
+        self.vmlinux
+    }
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! How far an export is open: its tier, and the family that makes it userspace-gpl.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Serialize;
+
+use super::{Class, Export, KSYM_FLAG_GPL_ONLY, Provided, USERSPACE_GPL_NAMESPACE};
+use crate::allowlist::{Family, Policy};
+
+/// How far an export is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tier {
+    /// For every module.
+    Plain,
+    /// For GPL-compatible modules.
+    Gpl,
+    /// For modules with an approved open userspace.
+    UserspaceGpl,
+}
+
+impl fmt::Display for Tier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Plain => "plain",
+            Self::Gpl => "gpl",
+            Self::UserspaceGpl => "userspace-gpl",
+        })
+    }
+}
+
+/// A symbol's place among the families, as the policy and the export itself have it.
+#[derive(Debug, Clone)]
+pub struct Membership<'p> {
+    /// `dma-buf`, `p2pdma`, ..., or `native:PROVIDER`.
+    pub family: Cow<'p, str>,
+    /// Whether the symbol gives access; one that only lets go or asks does not.
+    pub acquires: bool,
+    /// Whether the family is only to be seen, not judged.
+    pub watch_only: bool,
+    /// The policy's entry; none for a native export that no policy names.
+    pub entry: Option<&'p Family>,
+}
+
+/// Finds the family of a symbol; `provided` is who exports it, where that is known.
+///
+/// A symbol that is native and in no family acquires: whoever declared it so meant all of it.
+#[must_use]
+pub fn membership<'p>(policy: &'p Policy, symbol: &str, provided: Option<&Provided>) -> Option<Membership<'p>> {
+    if let Some(family) = policy.family_of(symbol, provided) {
+        return Some(Membership {
+            family: Cow::Borrowed(&family.name),
+            acquires: family.acquires(symbol),
+            watch_only: family.watch_only,
+            entry: Some(family),
+        });
+    }
+    let provided = provided.filter(|provided| is_native(policy, &provided.export))?;
+    Some(Membership {
+        family: Cow::Owned(format!("native:{}", provided.provider_name())),
+        acquires: true,
+        watch_only: false,
+        entry: None,
+    })
+}
+
+/// The tier of an export that is in this family, or in none.
+#[must_use]
+pub fn tier(export: &Export, membership: Option<&Membership<'_>>) -> Tier {
+    match membership {
+        Some(membership) if !membership.watch_only => Tier::UserspaceGpl,
+        _ if export.class.is_gpl_only() => Tier::Gpl,
+        _ => Tier::Plain,
+    }
+}
+
+/// Whether the export itself says userspace-gpl, by whichever of the three ways.
+fn is_native(policy: &Policy, export: &Export) -> bool {
+    export.declared_userspace_gpl
+        || export.namespace.as_deref() == Some(USERSPACE_GPL_NAMESPACE)
+        || export.flags.is_some_and(|flags| flags & policy.native_kflag != 0)
+}
+
+/// Bits of an export's flags that neither the kernel nor the policy knows.
+#[must_use]
+pub fn unknown_flags(policy: &Policy, export: &Export) -> u8 {
+    export.flags.unwrap_or(0) & !(KSYM_FLAG_GPL_ONLY | policy.native_kflag)
+}
+
+/// Whether a module that is not GPL-compatible may not have it.
+#[must_use]
+pub fn is_gpl_only(class: Option<Class>, membership: Option<&Membership<'_>>) -> bool {
+    class.is_some_and(Class::is_gpl_only) || membership.is_some_and(|membership| !membership.watch_only)
+}

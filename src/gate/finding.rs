@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Findings: one rule broken by one module, with its evidence.
+
+use super::{Rule, Severity, Subject, Verdict};
+use crate::allowlist::{Date, Place};
+
+/// What a finding weighs before the run's profile and overrides have their say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weight {
+    /// The same everywhere.
+    Always(Severity),
+    /// It denies a module that gets at a family; of others it warns, and a build is not told at all.
+    ByFamily,
+}
+
+/// A finding as a rule writes it.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// How much it weighs.
+    pub weight: Weight,
+    /// The family it is about, if it is about one.
+    pub family: Option<String>,
+    /// What tells it from other findings of the rule about this module, where the family does not.
+    pub key: Option<String>,
+    /// The symbols it is about, sorted.
+    pub symbols: Vec<String>,
+    /// What is wrong, as the end of a sentence that starts with `module NAME`.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
+    /// The line of policy or registry that decided.
+    pub decided_by: Option<Place>,
+}
+
+impl Draft {
+    /// A draft with nothing but its weight and message.
+    #[must_use]
+    pub fn new(weight: Weight, message: impl Into<String>) -> Self {
+        Self {
+            weight,
+            family: None,
+            key: None,
+            symbols: Vec::new(),
+            message: message.into(),
+            help: None,
+            decided_by: None,
+        }
+    }
+}
+
+/// The waiver that covers a finding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppliedWaiver {
+    /// Why.
+    pub reason: String,
+    /// Who answers for it.
+    pub owner: String,
+    /// The last day on which it holds.
+    pub expires: Date,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// One rule broken by one module.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    /// Stable across runs and machines: rule, module, and what the finding is about.
+    pub id: String,
+    /// The rule's id.
+    pub rule: &'static str,
+    /// The rule's name.
+    pub rule_name: &'static str,
+    /// What it weighs in this run.
+    pub severity: Severity,
+    /// The module's name.
+    pub module: String,
+    /// The module's path, as in the report.
+    pub path: String,
+    /// The family it is about.
+    pub family: Option<String>,
+    /// The symbols it is about, sorted.
+    pub symbols: Vec<String>,
+    /// What is wrong, as the end of a sentence that starts with `module NAME`.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
+    /// The line of policy or registry that decided.
+    pub decided_by: Option<Place>,
+    /// What lets it through all the same.
+    pub waiver: Option<AppliedWaiver>,
+}
+
+impl Finding {
+    pub(super) fn new(rule: &Rule, severity: Severity, subject: &Subject<'_>, draft: Draft) -> Self {
+        let module = subject.name.to_string();
+        let mut id = format!("{}:{module}", rule.id);
+        for part in [&draft.family, &draft.key].into_iter().flatten() {
+            id.push(':');
+            id.push_str(part);
+        }
+        Self {
+            id,
+            rule: rule.id,
+            rule_name: rule.name,
+            severity,
+            module,
+            path: subject.path.to_owned(),
+            family: draft.family,
+            symbols: draft.symbols,
+            message: draft.message,
+            help: draft.help,
+            decided_by: draft.decided_by,
+            waiver: None,
+        }
+    }
+
+    /// What this finding alone makes of the module.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        match self.severity {
+            Severity::Note => Verdict::Pass,
+            _ if self.waiver.is_some() => Verdict::Waived,
+            Severity::Warn => Verdict::Warn,
+            Severity::Deny => Verdict::Deny,
+        }
+    }
+}

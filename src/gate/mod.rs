@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The gate: facts and allowlists in, findings and verdicts out. Pure; it opens no file.
+
+pub mod finding;
+pub mod rules;
+mod subject;
+mod waive;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::Serialize;
+
+use crate::allowlist::{Allowlists, Assessment, Date, Registration};
+use crate::exports::ExportTable;
+use crate::module::ModuleFacts;
+pub use finding::{AppliedWaiver, Draft, Finding, Weight};
+pub use rules::Rule;
+pub use subject::{ResolvedImport, Subject};
+
+/// Where symgate runs, which sets how strict each rule is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Profile {
+    /// A step of a kernel or module build: silent where modpost has spoken.
+    Kbuild,
+    /// A package build or its CI.
+    #[default]
+    Distro,
+    /// A look at a system.
+    Audit,
+}
+
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Kbuild => "kbuild",
+            Self::Distro => "distro",
+            Self::Audit => "audit",
+        })
+    }
+}
+
+/// How much a finding weighs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Said, and that is all.
+    Note,
+    /// Said aloud.
+    Warn,
+    /// The module does not pass.
+    Deny,
+}
+
+/// What an override makes of a rule's findings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// They are not reported.
+    Allow,
+    /// They warn.
+    Warn,
+    /// They deny.
+    Deny,
+}
+
+impl FromStr for Level {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "allow" => Ok(Self::Allow),
+            "warn" => Ok(Self::Warn),
+            "deny" => Ok(Self::Deny),
+            _ => Err(()),
+        }
+    }
+}
+
+/// A module's outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Nothing against it.
+    Pass,
+    /// What was against it is waived.
+    Waived,
+    /// A warning.
+    Warn,
+    /// At least one finding that denies.
+    Deny,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pass => "pass",
+            Self::Waived => "waived",
+            Self::Warn => "warn",
+            Self::Deny => "deny",
+        })
+    }
+}
+
+/// What all modules of a run are judged by.
+#[derive(Debug)]
+pub struct Context<'a> {
+    /// Policy, registrations, waivers.
+    pub allowlists: &'a Allowlists,
+    /// Who exports what.
+    pub exports: &'a ExportTable,
+    /// How strict.
+    pub profile: Profile,
+    /// The day by which expiry is judged.
+    pub today: Date,
+    /// Levels that the caller changed, by rule id.
+    pub overrides: BTreeMap<String, Level>,
+}
+
+/// All that is to be said of one module.
+#[derive(Debug)]
+pub struct Judgement<'a> {
+    /// What was judged.
+    pub subject: Subject<'a>,
+    /// How its userspace stands, where it owes one.
+    pub assessment: Option<Assessment>,
+    /// The outcome.
+    pub verdict: Verdict,
+    /// What is against it, or to be noted.
+    pub findings: Vec<Finding>,
+}
+
+impl<'a> Judgement<'a> {
+    /// Its registration.
+    #[must_use]
+    pub fn registration(&self) -> Option<&'a Registration> {
+        self.subject.registration
+    }
+}
+
+impl<'a> Context<'a> {
+    /// Judges one module by all rules.
+    #[must_use]
+    pub fn judge(&'a self, path: &'a str, facts: &'a ModuleFacts) -> Judgement<'a> {
+        let subject = Subject::new(self, path, facts);
+        let mut findings = Vec::new();
+        for rule in &rules::ALL {
+            let mut drafts = Vec::new();
+            (rule.check)(&subject, &mut drafts);
+            findings.extend(drafts.into_iter().filter_map(|draft| {
+                let severity = self.severity(rule, draft.weight, &subject)?;
+                Some(waive::apply(self, Finding::new(rule, severity, &subject, draft)))
+            }));
+        }
+        let assessment = subject.assessment.clone();
+        let verdict = findings.iter().map(Finding::verdict).max().unwrap_or(Verdict::Pass);
+        Judgement { subject, assessment, verdict, findings }
+    }
+
+    /// What a draft weighs in this run; nothing if it is not to be said.
+    fn severity(&self, rule: &Rule, weight: Weight, subject: &Subject<'_>) -> Option<Severity> {
+        match self.overrides.get(rule.id) {
+            Some(Level::Allow) => return None,
+            Some(Level::Warn) => return Some(Severity::Warn),
+            Some(Level::Deny) => return Some(Severity::Deny),
+            None => {}
+        }
+        match (weight, self.profile) {
+            (Weight::Always(severity), _) => Some(severity),
+            (Weight::ByFamily, _) if subject.gets_at_a_family() => Some(Severity::Deny),
+            // modpost has spoken already.
+            (Weight::ByFamily, Profile::Kbuild) => None,
+            (Weight::ByFamily, Profile::Distro | Profile::Audit) => Some(Severity::Warn),
+        }
+    }
+}

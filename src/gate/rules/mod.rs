@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The rules, one file each. A rule says what is wrong; what that weighs is decided in `gate`.
+
+mod sg001_unregistered;
+mod sg003_userspace;
+mod sg005_license;
+mod sg006_license_tags;
+mod sg007_namespace;
+mod sg011_version;
+mod sg012_unresolved;
+mod sg013_malformed;
+
+pub use sg013_malformed::UNREADABLE_HELP;
+
+use super::{Draft, ResolvedImport, Subject};
+
+/// One rule.
+#[derive(Debug)]
+pub struct Rule {
+    /// Stable id: what overrides, waivers and other people's scripts hold on to.
+    pub id: &'static str,
+    /// Its name.
+    pub name: &'static str,
+    /// What a module that breaks it does, in a few words.
+    pub summary: &'static str,
+    /// Its page: what, why, example, what to do.
+    pub page: &'static str,
+    /// Adds a draft for each way in which a module breaks it.
+    pub check: fn(&Subject<'_>, &mut Vec<Draft>),
+}
+
+/// All rules by id.
+pub static ALL: [Rule; 8] = [
+    sg001_unregistered::RULE,
+    sg003_userspace::RULE,
+    sg005_license::RULE,
+    sg006_license_tags::RULE,
+    sg007_namespace::RULE,
+    sg011_version::RULE,
+    sg012_unresolved::RULE,
+    sg013_malformed::RULE,
+];
+
+/// The rule of an id or a name, in either case.
+#[must_use]
+pub fn find(text: &str) -> Option<&'static Rule> {
+    ALL.iter().find(|rule| rule.id.eq_ignore_ascii_case(text) || rule.name.eq_ignore_ascii_case(text))
+}
+
+/// The names of imports, sorted as the imports are.
+fn names(imports: &[&ResolvedImport<'_>]) -> Vec<String> {
+    imports.iter().map(|import| import.import.name.to_string()).collect()
+}
+
+/// A list for a sentence: the first few, and how many more.
+fn list(items: &[String]) -> String {
+    const SHOWN: usize = 10;
+    let shown = items.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    match items.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_and_pages_are_a_contract() {
+        let ids: Vec<_> = ALL.iter().map(|rule| format!("{} {}", rule.id, rule.name)).collect();
+        assert_eq!(
+            ids,
+            [
+                "SG001 unregistered",
+                "SG003 userspace-not-approved",
+                "SG005 license",
+                "SG006 license-tags",
+                "SG007 namespace",
+                "SG011 version",
+                "SG012 unresolved",
+                "SG013 malformed",
+            ]
+        );
+        for rule in &ALL {
+            let title = format!("# {}: {}\n", rule.id, rule.name);
+            assert!(rule.page.contains(&title), "{} needs the title {title:?}", rule.id);
+            for heading in ["## What it says", "## Why", "## Example", "## What to do", "## Severity"] {
+                assert!(rule.page.contains(heading), "the page of {} lacks {heading:?}", rule.id);
+            }
+        }
+    }
+
+    #[test]
+    fn finds_by_id_or_name() {
+        assert_eq!(find("sg001").map(|rule| rule.name), Some("unregistered"));
+        assert_eq!(find("Namespace").map(|rule| rule.id), Some("SG007"));
+        assert!(find("SG999").is_none());
+    }
+
+    #[test]
+    fn lists_are_capped() {
+        let items: Vec<String> = (0..12).map(|number| format!("s{number}")).collect();
+        assert_eq!(list(&items), "s0, s1, s2, s3, s4, s5, s6, s7, s8, s9 and 2 more");
+        assert_eq!(list(&items[..2]), "s0, s1");
+    }
+}

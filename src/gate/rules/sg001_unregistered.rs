@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! SG001: an acquiring symbol of a family is imported by a module that is not registered for the family.
+
+use super::{Rule, list, names};
+use crate::gate::{Draft, Severity, Subject, Weight};
+
+pub(super) const RULE: Rule = Rule {
+    id: "SG001",
+    name: "unregistered",
+    summary: "imports a family's acquiring symbol and has no registration for that family",
+    page: include_str!("../../../docs/rules/SG001.md"),
+    check,
+};
+
+fn check(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
+    for (family, imports) in subject.acquired() {
+        let registration = subject.registration;
+        if registration.is_some_and(|registration| registration.families.contains(family)) {
+            continue;
+        }
+        let symbols: Vec<_> = imports.iter().map(|import| import.describe()).collect();
+        let membership = imports.first().and_then(|import| import.membership.as_ref());
+        let entry = membership.and_then(|membership| membership.entry);
+        let (lack, decided_by) = match registration {
+            None => ("is not registered".to_owned(), entry.map(|family| family.place.clone())),
+            Some(registration) => {
+                let families: Vec<_> = registration.families.iter().cloned().collect();
+                (format!("is registered for {} only", families.join(", ")), Some(registration.place.clone()))
+            }
+        };
+        drafts.push(Draft {
+            family: Some(family.to_owned()),
+            symbols: names(&imports),
+            help: Some(format!(
+                "if an open userspace drives it, register {} for {family} with that userspace (modules.toml); \
+                 to let it through for a time, waive it (waivers.toml); `symgate explain SG001` tells how",
+                subject.name
+            )),
+            decided_by,
+            ..Draft::new(
+                Weight::Always(Severity::Deny),
+                format!("gets at {family} and {lack}: it imports {}", list(&symbols)),
+            )
+        });
+    }
+}

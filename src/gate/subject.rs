@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A module with what the rules ask of it looked up once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Context;
+use crate::allowlist::{Assessment, Owes, Registration, assess};
+use crate::exports::tier::{self, Membership};
+use crate::exports::{Provided, Tier};
+use crate::module::imports::is_linker_made;
+use crate::module::{Binding, Import, ModuleFacts, ModuleName};
+
+/// An import together with who provides it and which family it is of.
+#[derive(Debug)]
+pub struct ResolvedImport<'a> {
+    /// What the module asks for.
+    pub import: &'a Import,
+    /// Who offers it; none if nobody does, or nobody knows.
+    pub provided: Option<&'a Provided>,
+    /// Its family.
+    pub membership: Option<Membership<'a>>,
+}
+
+impl ResolvedImport<'_> {
+    /// Its tier; none if nobody knows who offers it and the policy does not name it.
+    #[must_use]
+    pub fn tier(&self) -> Option<Tier> {
+        match (self.provided, &self.membership) {
+            (Some(provided), membership) => Some(tier::tier(&provided.export, membership.as_ref())),
+            (None, Some(membership)) if !membership.watch_only => Some(Tier::UserspaceGpl),
+            (None, _) => None,
+        }
+    }
+
+    /// Whether a module that is not GPL-compatible may not have it.
+    #[must_use]
+    pub fn is_gpl_only(&self) -> bool {
+        tier::is_gpl_only(self.provided.map(|provided| provided.export.class), self.membership.as_ref())
+    }
+
+    /// Whether it gives access to a family that is judged.
+    #[must_use]
+    pub fn acquires(&self) -> bool {
+        self.membership.as_ref().is_some_and(|membership| membership.acquires && !membership.watch_only)
+    }
+
+    /// Its namespace, where that is known.
+    #[must_use]
+    pub fn namespace(&self) -> Option<&str> {
+        self.provided?.export.namespace.as_deref()
+    }
+
+    /// The symbol with its provider, class and namespace, as messages show it.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let name = &self.import.name;
+        match self.provided {
+            None => name.to_string(),
+            Some(provided) => {
+                let namespace = match &provided.export.namespace {
+                    Some(namespace) => format!(", namespace {namespace}"),
+                    None => String::new(),
+                };
+                format!("{name} ({}, {}{namespace})", provided.provider_name(), provided.export.symvers_type())
+            }
+        }
+    }
+}
+
+/// A module under judgement.
+#[derive(Debug)]
+pub struct Subject<'a> {
+    /// By what it is judged.
+    pub context: &'a Context<'a>,
+    /// Its path, as in the report.
+    pub path: &'a str,
+    /// Its name; that of its file where it bears none.
+    pub name: ModuleName,
+    /// What it says of itself.
+    pub facts: &'a ModuleFacts,
+    /// Its imports by name.
+    pub imports: Vec<ResolvedImport<'a>>,
+    /// Its registration.
+    pub registration: Option<&'a Registration>,
+    /// How its userspace stands, where it owes one and one is recorded.
+    pub assessment: Option<Assessment>,
+}
+
+impl<'a> Subject<'a> {
+    pub(super) fn new(context: &'a Context<'a>, path: &'a str, facts: &'a ModuleFacts) -> Self {
+        let name = facts.name.clone().unwrap_or_else(|| ModuleName::from_path(path));
+        let imports = facts
+            .imports
+            .iter()
+            .map(|import| {
+                let provided = context.exports.get(&import.name);
+                let membership = tier::membership(&context.allowlists.policy, &import.name, provided);
+                ResolvedImport { import, provided, membership }
+            })
+            .collect();
+        let registration = context.allowlists.registrations.get(&name);
+        let assessment = registration
+            .filter(|registration| registration.owes == Owes::Itself)
+            .and_then(|registration| assess(context.allowlists, registration));
+        Self { context, path, name, facts, imports, registration, assessment }
+    }
+
+    /// The imports that are in a family, acquiring or not.
+    pub fn family_imports(&self) -> impl Iterator<Item = &ResolvedImport<'a>> {
+        self.imports.iter().filter(|import| import.membership.is_some())
+    }
+
+    /// Whether it imports an acquiring symbol of a family.
+    #[must_use]
+    pub fn gets_at_a_family(&self) -> bool {
+        self.imports.iter().any(ResolvedImport::acquires)
+    }
+
+    /// Its acquiring imports by family.
+    #[must_use]
+    pub fn acquired(&self) -> BTreeMap<&str, Vec<&ResolvedImport<'a>>> {
+        let mut families: BTreeMap<&str, Vec<_>> = BTreeMap::new();
+        for import in self.imports.iter().filter(|import| import.acquires()) {
+            if let Some(membership) = &import.membership {
+                families.entry(&membership.family).or_default().push(import);
+            }
+        }
+        families
+    }
+
+    /// Its strong imports that nobody offers, where all who could are known.
+    pub fn unresolved(&self) -> impl Iterator<Item = &ResolvedImport<'a>> {
+        let known = self.context.exports.knows_vmlinux();
+        self.imports.iter().filter(move |import| {
+            known
+                && import.provided.is_none()
+                && import.import.binding == Binding::Strong
+                && !is_linker_made(&import.import.name, self.facts.machine)
+        })
+    }
+
+    /// The namespaces that it declares.
+    #[must_use]
+    pub fn declared_namespaces(&self) -> BTreeSet<&str> {
+        self.facts.modinfo.all("import_ns").collect()
+    }
+}

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! From what the caller names to a list of module files.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, FileType};
+use std::io::{ErrorKind, Read};
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Path, PathBuf};
+
+use walkdir::WalkDir;
+
+use super::{InputError, InputErrorKind};
+use crate::symvers;
+
+/// A file that is to be read as a module.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModuleFile {
+    /// How reports name it: as given, or relative to the directory that was given.
+    pub label: String,
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its size in bytes, so that the largest can go first.
+    pub size: u64,
+}
+
+/// What was found.
+#[derive(Debug, Default)]
+pub struct Collected {
+    /// Modules by label.
+    pub modules: Vec<ModuleFile>,
+    /// `Module.symvers` files among the inputs, in the order given.
+    pub symvers: Vec<PathBuf>,
+    /// Inputs that yield nothing.
+    pub errors: Vec<InputError>,
+}
+
+/// Endings of a module's file name, after `.ko`.
+const PACKED: [&str; 4] = ["", ".xz", ".zst", ".gz"];
+
+/// Endings of packed modules that kernels and distributions have used, and that are not read.
+const NOT_READ: [(&str, &str); 4] =
+    [(".bz2", "packed with bzip2"), (".lzma", "packed with lzma"), (".lz4", "packed with lz4"), (".lzo", "packed with lzo")];
+
+/// Finds the modules of all inputs. Directories are searched for files named like modules; a file that is
+/// named is a module whatever its name, unless it looks like a `Module.symvers`.
+#[must_use]
+pub fn collect(paths: &[PathBuf]) -> Collected {
+    let mut found = Collected::default();
+    let mut modules = BTreeMap::new();
+    for path in paths {
+        let label = path.display().to_string();
+        match fs::metadata(path) {
+            Err(error) => found.errors.push(InputError::new(label, error.into())),
+            Ok(meta) if meta.is_dir() => search(path, &label, &mut modules, &mut found),
+            Ok(meta) if meta.is_file() => match start_of(path) {
+                Err(error) => found.errors.push(InputError::new(label, error.into())),
+                Ok(start) if symvers::looks_like(&start) => found.symvers.push(path.clone()),
+                Ok(start) => match unsupported(&start) {
+                    Some(what) => found.errors.push(InputError::new(label, InputErrorKind::Unsupported(what))),
+                    None => {
+                        modules.insert(path.clone(), ModuleFile { label, path: path.clone(), size: meta.len() });
+                    }
+                },
+            },
+            Ok(meta) => {
+                let kind = InputErrorKind::NotAFile(describe(meta.file_type()));
+                found.errors.push(InputError::new(label, kind));
+            }
+        }
+    }
+    found.modules = modules.into_values().collect();
+    // Whatever order the inputs came in, the report has one order.
+    found.modules.sort_by(|a, b| (&a.label, &a.path).cmp(&(&b.label, &b.path)));
+    found.errors.sort_by(|a, b| a.path.cmp(&b.path));
+    found
+}
+
+fn search(root: &Path, label: &str, modules: &mut BTreeMap<PathBuf, ModuleFile>, found: &mut Collected) {
+    let before = modules.len() + found.errors.len();
+    // depmod follows links too, but for the two by which a kernel's modules point to its source.
+    let walk = WalkDir::new(root).follow_links(true).into_iter().filter_entry(|entry| {
+        !(entry.path_is_symlink() && (entry.file_name() == "build" || entry.file_name() == "source"))
+    });
+    for entry in walk {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => {
+                if let Some(error) = walk_error(error, root) {
+                    found.errors.push(error);
+                }
+                continue;
+            }
+        };
+        let relative = entry.path().strip_prefix(root).unwrap_or(entry.path()).display().to_string();
+        let name = entry.file_name().to_string_lossy();
+        if entry.file_type().is_dir() {
+            continue;
+        }
+        match module_ending(&name) {
+            Ending::Other => {}
+            Ending::NotRead(what) => found.errors.push(InputError::new(relative, InputErrorKind::Unsupported(what))),
+            Ending::Module if !entry.file_type().is_file() => {
+                let kind = InputErrorKind::NotAFile(describe(entry.file_type()));
+                found.errors.push(InputError::new(relative, kind));
+            }
+            Ending::Module => {
+                let size = entry.metadata().map_or(0, |meta| meta.len());
+                let path = entry.into_path();
+                modules.entry(path.clone()).or_insert(ModuleFile { label: relative, path, size });
+            }
+        }
+    }
+    if modules.len() + found.errors.len() == before {
+        found.errors.push(InputError::new(label, InputErrorKind::NoModules));
+    }
+}
+
+/// A loop of links shows nothing that was not seen before; a dangling link matters if a module hangs there.
+fn walk_error(error: walkdir::Error, root: &Path) -> Option<InputError> {
+    let path = error.path().unwrap_or(root).to_owned();
+    let label = path.strip_prefix(root).unwrap_or(&path).display().to_string();
+    let label = if label.is_empty() { path.display().to_string() } else { label };
+    let error = error.into_io_error()?;
+    let is_module = path.file_name().is_some_and(|name| module_ending(&name.to_string_lossy()) != Ending::Other);
+    (error.kind() != ErrorKind::NotFound || is_module).then(|| InputError::new(label, error.into()))
+}
+
+/// What a file's name makes of it.
+#[derive(Debug, PartialEq, Eq)]
+enum Ending {
+    Module,
+    NotRead(&'static str),
+    Other,
+}
+
+fn module_ending(name: &str) -> Ending {
+    let ends = |ending: &str| {
+        let stem = name.strip_suffix(ending).and_then(|stem| stem.strip_suffix(".ko"));
+        stem.is_some_and(|stem| !stem.is_empty())
+    };
+    if PACKED.iter().any(|ending| ends(ending)) {
+        return Ending::Module;
+    }
+    NOT_READ.iter().find(|(ending, _)| ends(ending)).map_or(Ending::Other, |&(_, what)| Ending::NotRead(what))
+}
+
+fn describe(kind: FileType) -> &'static str {
+    if kind.is_fifo() {
+        "a FIFO"
+    } else if kind.is_socket() {
+        "a socket"
+    } else if kind.is_block_device() || kind.is_char_device() {
+        "a device"
+    } else {
+        "something else"
+    }
+}
+
+fn start_of(path: &Path) -> Result<Vec<u8>, std::io::Error> {
+    let mut start = Vec::new();
+    File::open(path)?.take(64).read_to_end(&mut start)?;
+    Ok(start)
+}
+
+/// Kinds of files that hold modules, but are no module.
+fn unsupported(start: &[u8]) -> Option<&'static str> {
+    match start {
+        [b'!', b'<', b'a', b'r', b'c', b'h', b'>', ..] => Some("an archive (a .deb?)"),
+        [0xed, 0xab, 0xee, 0xdb, ..] => Some("an .rpm"),
+        [b'0', b'7', b'0', b'7', b'0', b'1' | b'2' | b'7', ..] => Some("a cpio archive"),
+        [b'B', b'Z', b'h', ..] => Some("packed with bzip2"),
+        [0x04, 0x22, 0x4d, 0x18, ..] | [0x02, 0x21, 0x4c, 0x18, ..] => Some("packed with lz4"),
+        [0x89, b'L', b'Z', b'O', ..] => Some("packed with lzo"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Ending, module_ending};
+
+    #[test]
+    fn knows_modules_by_name() {
+        assert_eq!(module_ending("a.ko"), Ending::Module);
+        assert_eq!(module_ending("a.b.ko.zst"), Ending::Module);
+        assert_eq!(module_ending("a.ko.bz2"), Ending::NotRead("packed with bzip2"));
+        for other in [".ko", "ko", "a.ko.sig", "a.o", "a.kos", ".ko.xz"] {
+            assert_eq!(module_ending(other), Ending::Other, "{other}");
+        }
+    }
+}

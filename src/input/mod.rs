@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Where bytes come from: what the caller names becomes a list of module files, and each file facts.
+
+mod compression;
+mod collect;
+mod read;
+
+use std::io;
+use std::path::PathBuf;
+
+pub use collect::{Collected, ModuleFile, collect};
+pub use compression::{Compression, UnpackError};
+pub use read::{read_all, read_module, read_symvers};
+
+use crate::module::ElfError;
+use crate::symvers::SymversError;
+
+/// An input that yielded no facts.
+#[derive(Debug, thiserror::Error)]
+#[error("{path}: {kind}")]
+pub struct InputError {
+    /// The input, as in the report.
+    pub path: String,
+    /// Why.
+    pub kind: InputErrorKind,
+}
+
+impl InputError {
+    /// Puts an error to an input.
+    #[must_use]
+    pub fn new(path: impl Into<String>, kind: InputErrorKind) -> Self {
+        Self { path: path.into(), kind }
+    }
+
+    /// Whether the file was there to be read, but is no module that can be: SG013 then speaks of it too.
+    #[must_use]
+    pub fn is_malformed(&self) -> bool {
+        matches!(self.kind, InputErrorKind::Elf(_) | InputErrorKind::Unpack(_) | InputErrorKind::TooLarge { .. })
+    }
+}
+
+/// Why an input yielded no facts.
+#[derive(Debug, thiserror::Error)]
+pub enum InputErrorKind {
+    /// It is not there, or can't be opened or read.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// It is neither a file nor a directory.
+    #[error("is {0}, not a file")]
+    NotAFile(&'static str),
+    /// A directory without a module in it.
+    #[error("no module in it")]
+    NoModules,
+    /// A package, an archive or a compression that is not read.
+    #[error("is {0}, which is not read")]
+    Unsupported(&'static str),
+    /// Over a limit.
+    #[error("has {len} bytes, more than the {limit} that are read")]
+    TooLarge {
+        /// How many it has, or would unpack to.
+        len: u64,
+        /// How many are read.
+        limit: u64,
+    },
+    /// It does not unpack.
+    #[error("{0}")]
+    Unpack(#[from] UnpackError),
+    /// It is no ELF file that can be read.
+    #[error("{0}")]
+    Elf(#[from] ElfError),
+    /// It is no `Module.symvers`.
+    #[error("{0}")]
+    Symvers(#[from] SymversError),
+    /// symgate itself failed on it.
+    #[error("symgate failed on it (a bug, please report it with the file): {0}")]
+    Internal(String),
+}
+
+/// What a caller names.
+#[derive(Debug, Clone, Default)]
+pub struct Inputs {
+    /// Modules, directories, `Module.symvers` files.
+    pub paths: Vec<PathBuf>,
+    /// `Module.symvers` files; the first is the kernel's own.
+    pub symvers: Vec<PathBuf>,
+}

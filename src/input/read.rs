@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! From a file to facts, for one module or for a whole tree at once.
+
+use std::fs::File;
+use std::io::Read;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use object::read::ReadCache;
+
+use super::compression::Compression;
+use super::{InputError, InputErrorKind, ModuleFile};
+use crate::exports::Provided;
+use crate::limits;
+use crate::module::bytes::PositionedFile;
+use crate::module::{Bytes, ModuleFacts};
+use crate::symvers;
+
+/// Reads one module.
+pub fn read_module(path: &Path) -> Result<ModuleFacts, InputErrorKind> {
+    let mut file = File::open(path)?;
+    let meta = file.metadata()?;
+    if !meta.is_file() {
+        return Err(InputErrorKind::NotAFile("no regular file"));
+    }
+    if meta.len() > limits::FILE_BYTES {
+        return Err(InputErrorKind::TooLarge { len: meta.len(), limit: limits::FILE_BYTES });
+    }
+    let mut start = [0; 6];
+    let got = read_start(&mut file, &mut start)?;
+    let Some(compression) = Compression::of(start.get(..got).unwrap_or_default()) else {
+        let cache = ReadCache::new(PositionedFile::new(file, meta.len()));
+        return Ok(ModuleFacts::read(Bytes::in_file(&cache))?);
+    };
+    let mut packed = start.get(..got).unwrap_or_default().to_vec();
+    packed.reserve_exact(usize::try_from(meta.len()).unwrap_or(0).saturating_sub(got).saturating_add(1));
+    file.take(limits::FILE_BYTES).read_to_end(&mut packed)?;
+    let unpacked = compression.unpack(&packed, limits::FILE_BYTES)?;
+    drop(packed);
+    Ok(ModuleFacts::read(Bytes::in_memory(&unpacked))?)
+}
+
+fn read_start(file: &mut File, start: &mut [u8; 6]) -> std::io::Result<usize> {
+    let mut got = 0;
+    while let Some(rest) = start.get_mut(got..).filter(|rest| !rest.is_empty()) {
+        match file.read(rest)? {
+            0 => break,
+            more => got += more,
+        }
+    }
+    Ok(got)
+}
+
+/// Reads a `Module.symvers`.
+pub fn read_symvers(path: &Path) -> Result<Vec<Provided>, InputError> {
+    let fail = |kind| InputError::new(path.display().to_string(), kind);
+    let read = || -> Result<Vec<Provided>, InputErrorKind> {
+        let file = File::open(path)?;
+        let meta = file.metadata()?;
+        if meta.is_dir() {
+            return Err(InputErrorKind::NotAFile("a directory"));
+        }
+        if !meta.is_file() {
+            return Err(InputErrorKind::NotAFile("no regular file"));
+        }
+        let mut text = Vec::new();
+        file.take(limits::SYMVERS_BYTES + 1).read_to_end(&mut text)?;
+        if text.len() as u64 > limits::SYMVERS_BYTES {
+            return Err(InputErrorKind::TooLarge { len: meta.len(), limit: limits::SYMVERS_BYTES });
+        }
+        Ok(symvers::parse(&text)?)
+    };
+    read().map_err(fail)
+}
+
+/// Reads all modules on the threads of the current pool, the largest first, and returns them in the order
+/// given. One that makes symgate itself fail is an error like any other.
+#[must_use]
+pub fn read_all(files: &[ModuleFile]) -> Vec<Result<ModuleFacts, InputError>> {
+    let mut largest_first: Vec<usize> = (0..files.len()).collect();
+    largest_first.sort_by_key(|&index| std::cmp::Reverse(files.get(index).map_or(0, |file| file.size)));
+    let next = AtomicUsize::new(0);
+    // A shared counter and not a split range: one big file at the end of somebody's half would be waited for.
+    let shares: Vec<Vec<(usize, Result<ModuleFacts, InputError>)>> = rayon::broadcast(|_| {
+        let mut share = Vec::new();
+        while let Some(&index) = largest_first.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let Some(file) = files.get(index) else { continue };
+            let facts = catch_unwind(AssertUnwindSafe(|| read_module(&file.path)))
+                .unwrap_or_else(|panic| Err(InputErrorKind::Internal(panic_text(panic.as_ref()))));
+            share.push((index, facts.map_err(|kind| InputError::new(&file.label, kind))));
+        }
+        share
+    });
+    let mut all: Vec<_> = shares.into_iter().flatten().collect();
+    all.sort_by_key(|(index, _)| *index);
+    all.into_iter().map(|(_, facts)| facts).collect()
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("no reason given").to_owned()
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! symgate: the gate between a Linux kernel's exported symbols and the modules that use them.
+//!
+//! Data flows one way, and the modules below stand in its order:
+//!
+//! 1. [`input`]: what the caller names becomes files, and the files bytes;
+//! 2. [`module`]: a module's bytes become facts, [`symvers`]: a `Module.symvers` becomes exports;
+//! 3. [`exports`]: one table of who exports what, and how far each is open;
+//! 4. [`allowlist`]: policy, userspaces, registrations, waivers;
+//! 5. [`gate`]: facts and allowlists become findings and verdicts;
+//! 6. [`report`]: the formats.
+//!
+//! [`check`] runs them one after the other. The library prints nothing and never exits; `cli` does.
+
+#![forbid(unsafe_code)]
+
+pub mod allowlist;
+pub mod check;
+pub mod cli;
+pub mod exports;
+pub mod gate;
+pub mod input;
+pub mod limits;
+pub mod module;
+pub mod report;
+pub mod symvers;

@@ -1,0 +1,511 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! An ELF file's sections, symbols and relocations, in one shape for both classes and byte orders.
+//!
+//! The `object` crate reads the structures; what it leaves to its callers is here: that every table
+//! lies inside the file, that indices are in range, that strings end.
+
+use std::borrow::Cow;
+
+use memchr::memchr;
+use object::elf;
+use object::read::ReadRef;
+use object::read::elf::{FileHeader, SectionHeader, Sym as _};
+use object::{Endian, Endianness};
+
+use super::bytes::Bytes;
+use crate::limits;
+
+/// Why a file can't be read as ELF at all.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ElfError {
+    /// There is not one byte.
+    #[error("the file is empty")]
+    Empty,
+    /// The first bytes are not `\x7fELF`.
+    #[error("not an ELF file (it starts with {})", hex(.start))]
+    NotElf {
+        /// Up to four bytes.
+        start: Vec<u8>,
+    },
+    /// The identification bytes name a class, byte order or version that does not exist.
+    #[error("unknown ELF class, byte order or version (e_ident {})", hex(.ident))]
+    UnknownIdent {
+        /// Bytes 4 to 6 of `e_ident`.
+        ident: Vec<u8>,
+    },
+    /// A table lies wholly or partly outside the file.
+    #[error("truncated: {what} needs bytes {offset}..{} of {len}", .offset.saturating_add(*.size))]
+    Truncated {
+        /// What lies there.
+        what: String,
+        /// Where it starts, in bytes.
+        offset: u64,
+        /// How long it is, in bytes.
+        size: u64,
+        /// How long the file is, in bytes.
+        len: u64,
+    },
+    /// `e_shentsize` is not the size of a section header.
+    #[error("section headers of {found} bytes, not {expected}")]
+    HeaderSize {
+        /// What the file says.
+        found: u16,
+        /// What its class makes it.
+        expected: u16,
+    },
+    /// There is no section header table.
+    #[error("no sections")]
+    NoSections,
+    /// More sections than the kernel's loader takes.
+    #[error("{count} sections, more than the {} that a module can have", limits::SECTIONS)]
+    TooManySections {
+        /// What the file says.
+        count: u64,
+    },
+    /// The section names' table is missing or wrong.
+    #[error("no table of section names ({0})")]
+    NoSectionNames(&'static str),
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")
+}
+
+/// 32 or 64 bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// `ELFCLASS32`
+    Elf32,
+    /// `ELFCLASS64`
+    Elf64,
+}
+
+/// What kind of machine a file is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Machine {
+    /// `e_machine`
+    pub number: u16,
+    /// 32 or 64 bits.
+    pub class: Class,
+    /// Whether the most significant byte comes first.
+    pub big_endian: bool,
+}
+
+impl Machine {
+    /// Size of an address in bytes.
+    #[must_use]
+    pub fn word(self) -> u8 {
+        match self.class {
+            Class::Elf32 => 4,
+            Class::Elf64 => 8,
+        }
+    }
+
+    /// The name that Debian and the kernel's users know it by, where there is one.
+    #[must_use]
+    pub fn name(self) -> Cow<'static, str> {
+        let name = match (elf::Machine(self.number), self.class, self.big_endian) {
+            (elf::EM_X86_64, Class::Elf64, _) => "x86_64",
+            (elf::EM_X86_64, Class::Elf32, _) => "x32",
+            (elf::EM_386, ..) => "i386",
+            (elf::EM_AARCH64, _, false) => "arm64",
+            (elf::EM_AARCH64, _, true) => "arm64be",
+            (elf::EM_ARM, _, false) => "arm",
+            (elf::EM_ARM, _, true) => "armbe",
+            (elf::EM_RISCV, Class::Elf64, _) => "riscv64",
+            (elf::EM_RISCV, Class::Elf32, _) => "riscv32",
+            (elf::EM_PPC64, _, false) => "ppc64le",
+            (elf::EM_PPC64, _, true) => "ppc64",
+            (elf::EM_PPC, ..) => "powerpc",
+            (elf::EM_S390, Class::Elf64, _) => "s390x",
+            (elf::EM_LOONGARCH, Class::Elf64, _) => "loong64",
+            (elf::EM_MIPS, Class::Elf64, false) => "mips64el",
+            (elf::EM_MIPS, Class::Elf64, true) => "mips64",
+            (elf::EM_MIPS, Class::Elf32, false) => "mipsel",
+            (elf::EM_MIPS, Class::Elf32, true) => "mips",
+            (elf::EM_PARISC, ..) => "parisc",
+            (elf::EM_SPARCV9, ..) => "sparc64",
+            (elf::EM_ALPHA, ..) => "alpha",
+            (elf::EM_68K, ..) => "m68k",
+            (elf::EM_SH, ..) => "sh",
+            _ => return Cow::Owned(format!("machine {}", self.number)),
+        };
+        Cow::Borrowed(name)
+    }
+}
+
+/// One section header.
+#[derive(Debug, Clone, Copy)]
+pub struct Section<'d> {
+    /// Name as bytes; the loader compares bytes too.
+    pub name: &'d [u8],
+    /// `sh_type`
+    pub kind: elf::SectionType,
+    /// `sh_flags`
+    pub flags: u64,
+    offset: u64,
+    size: u64,
+    link: u32,
+    info: u32,
+}
+
+impl Section<'_> {
+    /// Whether the loader keeps it in memory (`SHF_ALLOC`).
+    #[must_use]
+    pub fn allocated(&self) -> bool {
+        self.flags & elf::SHF_ALLOC.0 as u64 != 0
+    }
+
+    /// Size in bytes.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The name as text, for messages.
+    #[must_use]
+    pub fn label(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(self.name)
+    }
+}
+
+/// One symbol.
+#[derive(Debug, Clone, Copy)]
+pub struct Symbol {
+    name: u32,
+    /// `STB_LOCAL`, `STB_GLOBAL`, `STB_WEAK`, ...
+    pub binding: elf::SymbolBind,
+    /// `st_shndx` as it stands in the table.
+    pub section: u16,
+    /// `st_value`
+    pub value: u64,
+}
+
+impl Symbol {
+    /// Whether the loader has to find it elsewhere.
+    #[must_use]
+    pub fn is_undefined(&self) -> bool {
+        self.section == elf::SHN_UNDEF.0
+    }
+}
+
+/// One relocation, with its addend where the table has one.
+#[derive(Debug, Clone, Copy)]
+pub struct Relocation {
+    /// Byte in the section that it patches.
+    pub offset: u64,
+    /// Index into the symbol table.
+    pub symbol: u32,
+    /// Addend of a RELA entry; a REL entry's stands in the section itself.
+    pub addend: Option<i64>,
+}
+
+/// The symbol table with its strings.
+#[derive(Debug, Clone, Copy)]
+pub struct Symbols<'d> {
+    raw: RawSymbols<'d>,
+    strings: &'d [u8],
+    endian: Endianness,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum RawSymbols<'d> {
+    Elf32(&'d [elf::Sym32<Endianness>]),
+    Elf64(&'d [elf::Sym64<Endianness>]),
+}
+
+impl<'d> Symbols<'d> {
+    /// Number of symbols, the empty first one included.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self.raw {
+            RawSymbols::Elf32(table) => table.len(),
+            RawSymbols::Elf64(table) => table.len(),
+        }
+    }
+
+    /// Whether there is none at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The symbol of this index.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<Symbol> {
+        let endian = self.endian;
+        match self.raw {
+            RawSymbols::Elf32(table) => table.get(index).map(|sym| Symbol {
+                name: sym.st_name(endian),
+                binding: sym.st_bind(),
+                section: sym.st_shndx(endian).0,
+                value: sym.st_value(endian).into(),
+            }),
+            RawSymbols::Elf64(table) => table.get(index).map(|sym| Symbol {
+                name: sym.st_name(endian),
+                binding: sym.st_bind(),
+                section: sym.st_shndx(endian).0,
+                value: sym.st_value(endian),
+            }),
+        }
+    }
+
+    /// All symbols but the empty first one, which the loader skips too.
+    pub fn iter(&self) -> impl Iterator<Item = Symbol> + '_ {
+        (1..self.len()).filter_map(|index| self.get(index))
+    }
+
+    /// The symbol's name; nothing if it does not end inside the string table.
+    #[must_use]
+    pub fn name(&self, symbol: &Symbol) -> Option<&'d [u8]> {
+        until_nul(self.strings, u64::from(symbol.name))
+    }
+}
+
+/// The bytes from `offset` up to the next NUL; nothing if there is no NUL.
+#[must_use]
+pub fn until_nul(bytes: &[u8], offset: u64) -> Option<&[u8]> {
+    let rest = bytes.get(usize::try_from(offset).ok()?..)?;
+    rest.get(..memchr(0, rest)?)
+}
+
+/// An ELF file whose sections all lie inside it.
+#[derive(Debug)]
+pub struct Elf<'d> {
+    bytes: Bytes<'d>,
+    endian: Endianness,
+    mips64el: bool,
+    /// `e_type`
+    pub kind: elf::FileType,
+    /// What it is for.
+    pub machine: Machine,
+    sections: Vec<Section<'d>>,
+}
+
+impl<'d> Elf<'d> {
+    /// Reads the file header and the section headers.
+    ///
+    /// The checks are those of `kernel/module/main.c:elf_validity_cache_sechdrs` (7.2); a file that
+    /// fails them is of no use to the loader or to anybody.
+    pub fn parse(bytes: Bytes<'d>) -> Result<Self, ElfError> {
+        let len = bytes.size();
+        if len == 0 {
+            return Err(ElfError::Empty);
+        }
+        let start = bytes.get(0, len.min(4)).unwrap_or_default();
+        if start != b"\x7fELF" {
+            return Err(ElfError::NotElf { start: start.to_vec() });
+        }
+        let ident = bytes.get(4, 3).unwrap_or_default();
+        match ident {
+            [1, 1 | 2, 1] => Self::parse_class::<elf::FileHeader32<Endianness>>(bytes, Class::Elf32),
+            [2, 1 | 2, 1] => Self::parse_class::<elf::FileHeader64<Endianness>>(bytes, Class::Elf64),
+            [] => Err(truncated("the ELF identification", 0, 16, len)),
+            _ => Err(ElfError::UnknownIdent { ident: ident.to_vec() }),
+        }
+    }
+
+    fn parse_class<H: FileHeader<Endian = Endianness>>(bytes: Bytes<'d>, class: Class) -> Result<Self, ElfError> {
+        let len = bytes.size();
+        let header: &H =
+            bytes.read_at(0).map_err(|()| truncated("the ELF header", 0, size_of::<H>() as u64, len))?;
+        let Ok(endian) = header.endian() else {
+            return Err(ElfError::UnknownIdent { ident: bytes.get(4, 3).unwrap_or_default().to_vec() });
+        };
+        let table = section_table(header, endian, bytes)?;
+        let names = section_names(header, endian, bytes, table)?;
+        let mut sections = Vec::with_capacity(table.len());
+        for (index, raw) in table.iter().enumerate() {
+            let name = until_nul(names, u64::from(raw.sh_name(endian)))
+                .ok_or(ElfError::NoSectionNames("a name does not end in it"))?;
+            let section = Section {
+                name,
+                kind: raw.sh_type(endian),
+                flags: u64::from(raw.sh_flags(endian).0),
+                offset: raw.sh_offset(endian).into(),
+                size: raw.sh_size(endian).into(),
+                link: raw.sh_link(endian),
+                info: raw.sh_info(endian),
+            };
+            let in_file = index != 0 && section.kind != elf::SHT_NOBITS && section.kind != elf::SHT_NULL;
+            if in_file && section.offset.checked_add(section.size).is_none_or(|end| end > len) {
+                return Err(truncated(&format!("section {}", section.label()), section.offset, section.size, len));
+            }
+            sections.push(section);
+        }
+        Ok(Self {
+            bytes,
+            endian,
+            mips64el: header.is_mips64el(endian),
+            kind: header.e_type(endian),
+            machine: Machine { number: header.e_machine(endian).0, class, big_endian: endian.is_big_endian() },
+            sections,
+        })
+    }
+
+    /// All sections, the empty first one included, so that indices fit.
+    #[must_use]
+    pub fn sections(&self) -> &[Section<'d>] {
+        &self.sections
+    }
+
+    /// The sections of this name with their indices.
+    pub fn named<'s>(&'s self, name: &'s [u8]) -> impl Iterator<Item = (usize, &'s Section<'d>)> + 's {
+        self.sections.iter().enumerate().skip(1).filter(move |(_, section)| section.name == name)
+    }
+
+    /// A section's bytes; none for one that has none in the file.
+    #[must_use]
+    pub fn data(&self, section: &Section<'d>) -> &'d [u8] {
+        if section.kind == elf::SHT_NOBITS || section.kind == elf::SHT_NULL {
+            return &[];
+        }
+        // `parse` has checked the range; a file that shrank since reads as if the section were empty,
+        // and what was to be in it is then missed by name.
+        self.bytes.get(section.offset, section.size).unwrap_or_default()
+    }
+
+    /// The bytes of the section of this index.
+    #[must_use]
+    pub fn data_at(&self, index: usize) -> Option<&'d [u8]> {
+        self.sections.get(index).map(|section| self.data(section))
+    }
+
+    /// Reads a symbol table section with the strings it links to.
+    ///
+    /// Nothing if its link is wrong or its size is no multiple of a symbol's.
+    #[must_use]
+    pub fn symbols(&self, table: &Section<'d>) -> Option<Symbols<'d>> {
+        let data = self.data(table);
+        let strings = self.sections.get(usize::try_from(table.link).ok()?)?;
+        if strings.kind != elf::SHT_STRTAB || data.len() as u64 != table.size {
+            return None;
+        }
+        let raw = match self.machine.class {
+            Class::Elf32 => RawSymbols::Elf32(object::slice_from_all_bytes(data).ok()?),
+            Class::Elf64 => RawSymbols::Elf64(object::slice_from_all_bytes(data).ok()?),
+        };
+        Some(Symbols { raw, strings: self.data(strings), endian: self.endian })
+    }
+
+    /// All relocations that apply to the section of this index, in the order of their offsets.
+    ///
+    /// Nothing if a table of them is not a whole number of entries.
+    #[must_use]
+    pub fn relocations(&self, index: usize) -> Option<Vec<Relocation>> {
+        let mut all = Vec::new();
+        for table in &self.sections {
+            if table.info as usize != index {
+                continue;
+            }
+            let data = self.data(table);
+            match (table.kind, self.machine.class) {
+                (elf::SHT_RELA, Class::Elf32) => self.read_rela::<elf::Rela32<Endianness>>(data, &mut all)?,
+                (elf::SHT_RELA, Class::Elf64) => self.read_rela::<elf::Rela64<Endianness>>(data, &mut all)?,
+                (elf::SHT_REL, Class::Elf32) => self.read_rel::<elf::Rel32<Endianness>>(data, &mut all)?,
+                (elf::SHT_REL, Class::Elf64) => self.read_rel::<elf::Rel64<Endianness>>(data, &mut all)?,
+                _ => {}
+            }
+        }
+        all.sort_by_key(|relocation| relocation.offset);
+        Some(all)
+    }
+
+    fn read_rela<R: object::read::elf::Rela<Endian = Endianness>>(
+        &self,
+        data: &'d [u8],
+        into: &mut Vec<Relocation>,
+    ) -> Option<()> {
+        let table: &[R] = object::slice_from_all_bytes(data).ok()?;
+        into.extend(table.iter().map(|entry| Relocation {
+            offset: entry.r_offset(self.endian).into(),
+            symbol: entry.r_sym(self.endian, self.mips64el),
+            addend: Some(entry.r_addend(self.endian).into()),
+        }));
+        Some(())
+    }
+
+    fn read_rel<R: object::read::elf::Rel<Endian = Endianness>>(
+        &self,
+        data: &'d [u8],
+        into: &mut Vec<Relocation>,
+    ) -> Option<()> {
+        let table: &[R] = object::slice_from_all_bytes(data).ok()?;
+        into.extend(table.iter().map(|entry| Relocation {
+            offset: entry.r_offset(self.endian).into(),
+            symbol: entry.r_sym(self.endian),
+            addend: None,
+        }));
+        Some(())
+    }
+
+    /// A 32-bit number at `offset` of `data`, in the file's byte order.
+    #[must_use]
+    pub fn u32_at(&self, data: &[u8], offset: u64) -> Option<u32> {
+        let start = usize::try_from(offset).ok()?;
+        let bytes = data.get(start..start.checked_add(4)?)?.try_into().ok()?;
+        Some(self.endian.read_u32(bytes))
+    }
+
+    /// A 64-bit number at `offset` of `data`, in the file's byte order.
+    #[must_use]
+    pub fn u64_at(&self, data: &[u8], offset: u64) -> Option<u64> {
+        let start = usize::try_from(offset).ok()?;
+        let bytes = data.get(start..start.checked_add(8)?)?.try_into().ok()?;
+        Some(self.endian.read_u64(bytes))
+    }
+}
+
+fn truncated(what: &str, offset: u64, size: u64, len: u64) -> ElfError {
+    ElfError::Truncated { what: what.to_owned(), offset, size, len }
+}
+
+fn section_table<'d, H: FileHeader<Endian = Endianness>>(
+    header: &H,
+    endian: Endianness,
+    bytes: Bytes<'d>,
+) -> Result<&'d [H::SectionHeader], ElfError> {
+    let offset: u64 = header.e_shoff(endian).into();
+    let entry = size_of::<H::SectionHeader>() as u64;
+    if offset == 0 {
+        return Err(ElfError::NoSections);
+    }
+    if u64::from(header.e_shentsize(endian)) != entry {
+        let expected = u16::try_from(entry).unwrap_or(u16::MAX);
+        return Err(ElfError::HeaderSize { found: header.e_shentsize(endian), expected });
+    }
+    let first: &H::SectionHeader =
+        bytes.read_at(offset).map_err(|()| truncated("the section headers", offset, entry, bytes.size()))?;
+    let count = match header.e_shnum(endian) {
+        0 => first.sh_size(endian).into(),
+        count => u64::from(count),
+    };
+    if count == 0 {
+        return Err(ElfError::NoSections);
+    }
+    if count > u64::from(limits::SECTIONS) {
+        return Err(ElfError::TooManySections { count });
+    }
+    let size = count.saturating_mul(entry);
+    let count = usize::try_from(count).map_err(|_| ElfError::TooManySections { count })?;
+    bytes.read_slice_at(offset, count).map_err(|()| truncated("the section headers", offset, size, bytes.size()))
+}
+
+fn section_names<'d, H: FileHeader<Endian = Endianness>>(
+    header: &H,
+    endian: Endianness,
+    bytes: Bytes<'d>,
+    table: &[H::SectionHeader],
+) -> Result<&'d [u8], ElfError> {
+    let index = match header.e_shstrndx(endian) {
+        elf::SHN_UNDEF => return Err(ElfError::NoSectionNames("e_shstrndx is 0")),
+        elf::SHN_XINDEX => table.first().map_or(0, |first| first.sh_link(endian) as usize),
+        index => usize::from(index.0),
+    };
+    let section = table.get(index).ok_or(ElfError::NoSectionNames("e_shstrndx is out of range"))?;
+    if section.sh_type(endian) != elf::SHT_STRTAB {
+        return Err(ElfError::NoSectionNames("e_shstrndx names another kind of section"));
+    }
+    let (offset, size) = (section.sh_offset(endian).into(), section.sh_size(endian).into());
+    bytes.get(offset, size).ok_or_else(|| truncated("the table of section names", offset, size, bytes.size()))
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Bytes to facts: all that a built module says of itself, as the kernel's loader would read it.
+//!
+//! Facts are small and owned; the bytes can go as soon as they are read. Nothing here knows a policy.
+//! A module that can't be read as ELF is an error; one that can, but breaks a rule of the loader, is
+//! facts with problems.
+
+pub mod bytes;
+pub mod elf;
+mod exports;
+pub mod imports;
+pub mod license;
+pub mod modinfo;
+pub mod name;
+pub mod problem;
+pub mod signature;
+mod versions;
+
+use object::elf::{ET_REL, SHT_SYMTAB};
+
+use crate::exports::Export;
+pub use bytes::Bytes;
+pub use elf::{ElfError, Machine};
+pub use imports::{Binding, Import};
+pub use modinfo::ModInfo;
+pub use name::ModuleName;
+pub use problem::Problem;
+pub use signature::Signature;
+
+use elf::{Class, Elf, Symbols, until_nul};
+use problem::loaded_section;
+
+/// All that a module says of itself.
+#[derive(Debug, Clone)]
+pub struct ModuleFacts {
+    /// Its name: that of `struct module`, else that of `.modinfo`, else none.
+    pub name: Option<ModuleName>,
+    /// What it is built for.
+    pub machine: Machine,
+    /// `.modinfo`
+    pub modinfo: ModInfo,
+    /// What it offers, by name.
+    pub exports: Vec<Export>,
+    /// What it asks for, by name.
+    pub imports: Vec<Import>,
+    /// The signature appended to it, not verified.
+    pub signature: Option<Signature>,
+    /// `.note.gnu.build-id`, as hexadecimal digits.
+    pub build_id: Option<Box<str>>,
+    /// Whether it has DWARF (`.debug_info`).
+    pub debug_info: bool,
+    /// What the loader would refuse, or two readers read differently.
+    pub problems: Vec<Problem>,
+}
+
+impl ModuleFacts {
+    /// Reads a module.
+    pub fn read(bytes: Bytes<'_>) -> Result<Self, ElfError> {
+        let mut problems = Vec::new();
+        let signature = signature::find(bytes).unwrap_or_else(|error| {
+            problems.push(error.into());
+            None
+        });
+        let elf = Elf::parse(signature.map_or(bytes, |signature| bytes.up_to(signature.offset)))?;
+        if elf.kind != ET_REL {
+            problems.push(Problem::NotRelocatable { kind: elf.kind.0 });
+        }
+        let modinfo = read_modinfo(&elf, &mut problems);
+        let name = read_name(&elf, &modinfo, &mut problems);
+        let symbols = read_symbols(&elf, &mut problems);
+        let versions = versions::read(&elf, &mut problems);
+        let (imports, exports) = match symbols {
+            Some(symbols) => {
+                (imports::read(&symbols, &versions, &mut problems), exports::read(&elf, &symbols, &mut problems))
+            }
+            None => (Vec::new(), Vec::new()),
+        };
+        Ok(Self {
+            name,
+            machine: elf.machine,
+            modinfo,
+            exports,
+            imports,
+            signature,
+            build_id: build_id(&elf),
+            debug_info: elf.named(b".debug_info").next().is_some(),
+            problems,
+        })
+    }
+
+    /// Whether all its licence tags are compatible with the GPL, and there is one: what modpost asks.
+    #[must_use]
+    pub fn is_gpl_compatible(&self) -> bool {
+        self.modinfo.first("license").is_some()
+            && self.modinfo.all("license").all(license::is_gpl_compatible)
+    }
+
+    /// Whether it claims to come from the kernel's own tree (`intree=Y`); nothing proves it.
+    #[must_use]
+    pub fn claims_intree(&self) -> bool {
+        self.modinfo.first("intree").is_some()
+    }
+}
+
+fn read_modinfo(elf: &Elf<'_>, problems: &mut Vec<Problem>) -> ModInfo {
+    let Some((_, section)) = loaded_section(elf, ".modinfo", problems) else {
+        problems.push(Problem::NoModInfo);
+        return ModInfo::default();
+    };
+    let info = ModInfo::parse(elf.data(section));
+    for (text, follows) in info.strays() {
+        // One behind a licence is rule SG006's: the trick that made `MODULE_LICENSE("GPL\0...")` famous.
+        if follows != Some("license") {
+            problems.push(Problem::ModInfoStray { text: text.into(), follows: follows.map(Into::into) });
+        }
+    }
+    if info.unterminated {
+        problems.push(Problem::ModInfo { reason: "does not end with a NUL" });
+    }
+    if info.not_utf8 {
+        problems.push(Problem::ModInfo { reason: "is not UTF-8" });
+    }
+    info
+}
+
+/// Reads `struct module`'s name: behind its state and the two pointers of its list
+/// (`include/linux/module.h:struct module`, the same from 5.10 to 7.2).
+fn read_name(elf: &Elf<'_>, modinfo: &ModInfo, problems: &mut Vec<Problem>) -> Option<ModuleName> {
+    let name_at = match elf.machine.class {
+        Class::Elf32 => 12,
+        Class::Elf64 => 24,
+    };
+    let tag = modinfo.first("name");
+    let Some((_, section)) = loaded_section(elf, ".gnu.linkonce.this_module", problems) else {
+        problems.push(Problem::NoThisModule);
+        return tag.map(ModuleName::new);
+    };
+    let name = until_nul(elf.data(section), name_at).and_then(|name| std::str::from_utf8(name).ok());
+    let Some(name) = name.filter(|name| !name.is_empty()) else {
+        problems.push(Problem::NoName);
+        return tag.map(ModuleName::new);
+    };
+    let this_module = ModuleName::new(name);
+    if let Some(tag) = tag
+        && ModuleName::new(tag) != this_module
+    {
+        problems.push(Problem::Names { this_module: name.into(), modinfo: tag.into() });
+    }
+    Some(this_module)
+}
+
+fn read_symbols<'d>(elf: &Elf<'d>, problems: &mut Vec<Problem>) -> Option<Symbols<'d>> {
+    let tables: Vec<_> = elf.sections().iter().filter(|section| section.kind == SHT_SYMTAB).collect();
+    if tables.len() > 1 {
+        problems.push(Problem::SymbolTables { count: tables.len() });
+    }
+    let Some(table) = tables.first() else {
+        problems.push(Problem::NoSymbolTable);
+        return None;
+    };
+    let symbols = elf.symbols(table);
+    match symbols {
+        None => problems.push(Problem::SymbolTable { reason: "it is not whole or links to no string table" }),
+        Some(symbols) if symbols.len() < 2 => {
+            problems.push(Problem::SymbolTable { reason: "it is empty" });
+        }
+        Some(_) => {}
+    }
+    symbols
+}
+
+/// Reads the first GNU build-id note (`ld --build-id`).
+fn build_id(elf: &Elf<'_>) -> Option<Box<str>> {
+    let (_, section) = elf.named(b".note.gnu.build-id").next()?;
+    let data = elf.data(section);
+    let (name, id) = (elf.u32_at(data, 0)?, elf.u32_at(data, 4)?);
+    let start = 12_usize.checked_add(usize::try_from(name).ok()?.checked_next_multiple_of(4)?)?;
+    let id = data.get(start..start.checked_add(usize::try_from(id).ok()?)?)?;
+    Some(id.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into())
+}

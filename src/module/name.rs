@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Module names, compared as the kernel compares them.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// A module's name with every `-` turned into `_`.
+///
+/// kbuild does the same when it names `KBUILD_MODNAME` (`scripts/Makefile.lib:name-fix`, 7.2), and the
+/// loader takes the two for one (`kernel/module/main.c:mod_strncmp`, 7.2).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct ModuleName(Box<str>);
+
+impl ModuleName {
+    /// Normalises a name as it stands in a file.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self(name.replace('-', "_").into())
+    }
+
+    /// The name of the module that a path is of: `drivers/gpu/drm/foo-bar.ko.xz` is `foo_bar`.
+    #[must_use]
+    pub fn from_path(path: &str) -> Self {
+        let file = path.rsplit('/').next().unwrap_or(path);
+        let stem = file.find(".ko").map_or(file, |end| file.get(..end).unwrap_or(file));
+        Self::new(stem.strip_suffix(".o").unwrap_or(stem))
+    }
+
+    /// The normalised name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ModuleName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ModuleName;
+
+    #[test]
+    fn dash_is_underscore() {
+        assert_eq!(ModuleName::new("virtio-gpu"), ModuleName::new("virtio_gpu"));
+        assert_eq!(ModuleName::from_path("a/b/snd-foo.ko.xz").as_str(), "snd_foo");
+        assert_eq!(ModuleName::from_path("drivers/gpu/drm/drm").as_str(), "drm");
+        assert_eq!(ModuleName::from_path("foo.o").as_str(), "foo");
+    }
+}

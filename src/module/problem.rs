@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What is wrong with a module that could be read all the same: rule SG013 speaks of these.
+
+use super::elf::{Elf, Section};
+use super::signature::SignatureError;
+
+/// One thing about a module that the loader would refuse, or that two readers would read differently.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// `e_type` is not `ET_REL` (`elf_validity_ehdr`, 7.2).
+    #[error("is not a relocatable object (e_type {kind}); the loader takes nothing else")]
+    NotRelocatable {
+        /// `e_type`
+        kind: u16,
+    },
+    /// No `SHT_SYMTAB` (`elf_validity_cache_index_sym`, 7.2).
+    #[error("has no symbol table: what it imports can't be told, and the loader refuses it")]
+    NoSymbolTable,
+    /// More than one `SHT_SYMTAB`.
+    #[error("has {count} symbol tables: modpost reads the last, loaders before 6.5 the first, newer ones refuse it")]
+    SymbolTables {
+        /// How many.
+        count: usize,
+    },
+    /// The symbol table is not whole, or links to no string table.
+    #[error("has a broken symbol table: {reason}")]
+    SymbolTable {
+        /// What is wrong.
+        reason: &'static str,
+    },
+    /// Some symbol's name does not end inside the string table, or is not UTF-8.
+    #[error("has {count} symbols whose names can't be read (the first is number {first})")]
+    SymbolNames {
+        /// How many.
+        count: usize,
+        /// Index of the first.
+        first: usize,
+    },
+    /// `SHN_COMMON` symbols (`simplify_symbols`, 7.2).
+    #[error("has common symbols ({}); the loader refuses it (was it built without -fno-common?)", .names.join(", "))]
+    Common {
+        /// The symbols.
+        names: Vec<Box<str>>,
+    },
+    /// Undefined symbols with local binding: modpost's `handle_symbol` skips them, the loader resolves them.
+    #[error("imports {} by local symbols, which modpost does not look at and the loader resolves", .names.join(", "))]
+    LocalUndefined {
+        /// The symbols.
+        names: Vec<Box<str>>,
+    },
+    /// A section that the loader looks up by name is there more than once.
+    #[error("has more than one section {section}")]
+    RepeatedSection {
+        /// Its name.
+        section: Box<str>,
+    },
+    /// A section that the loader looks up by name is not `SHF_ALLOC`, so the loader passes it over.
+    #[error("has a section {section} that is not to be loaded: the loader does not see it")]
+    UnloadedSection {
+        /// Its name.
+        section: Box<str>,
+    },
+    /// `.gnu.linkonce.this_module` is missing.
+    #[error("has no section .gnu.linkonce.this_module: it is no finished module")]
+    NoThisModule,
+    /// `struct module` holds no name that ends.
+    #[error("has no readable name in .gnu.linkonce.this_module")]
+    NoName,
+    /// `.modinfo` is missing.
+    #[error("has no section .modinfo: its licence, name and namespaces can't be told")]
+    NoModInfo,
+    /// A `.modinfo` string without `=`.
+    #[error("has a string without '=' in .modinfo: {text:?}{}", .follows.as_ref().map(|tag| format!(" (after the tag {tag})")).unwrap_or_default())]
+    ModInfoStray {
+        /// The string.
+        text: Box<str>,
+        /// The tag before it.
+        follows: Option<Box<str>>,
+    },
+    /// `.modinfo` is not UTF-8 or does not end with a NUL.
+    #[error("has a .modinfo that {reason}")]
+    ModInfo {
+        /// What is wrong.
+        reason: &'static str,
+    },
+    /// The tag `name` and `struct module` disagree.
+    #[error("is named {this_module:?} in .gnu.linkonce.this_module, but {modinfo:?} in .modinfo")]
+    Names {
+        /// What `struct module` holds.
+        this_module: Box<str>,
+        /// What the tag says.
+        modinfo: Box<str>,
+    },
+    /// An export table that can't be read.
+    #[error("has an export table {section} that can't be read: {reason}")]
+    ExportTable {
+        /// The section.
+        section: Box<str>,
+        /// What is wrong.
+        reason: &'static str,
+    },
+    /// An entry of an export table without a readable name or namespace.
+    #[error("has an export table {section} whose entry {index} has no readable name or namespace")]
+    ExportEntry {
+        /// The section.
+        section: Box<str>,
+        /// Which entry, from 0.
+        index: u64,
+    },
+    /// `__kflagstab` has not one byte an export.
+    #[error("has {flags} bytes of __kflagstab for {exports} exports")]
+    FlagCount {
+        /// Bytes in the section.
+        flags: u64,
+        /// Entries of `__ksymtab`.
+        exports: u64,
+    },
+    /// `__kflagstab` beside a table of the older layout: the 7.x loader ignores the latter.
+    #[error("has __kflagstab and {section} both: loaders since 7.1 ignore the exports in the latter")]
+    MixedExportLayouts {
+        /// The older section.
+        section: Box<str>,
+    },
+    /// One name twice in its own tables.
+    #[error("exports {symbol} twice")]
+    ExportedTwice {
+        /// The symbol.
+        symbol: Box<str>,
+    },
+    /// `__versions` or its extended form is not whole.
+    #[error("has a broken table of versions: {reason}")]
+    Versions {
+        /// What is wrong.
+        reason: &'static str,
+    },
+    /// A trailer that bears the signature's marker and is none.
+    #[error("ends with a broken signature: {0}")]
+    Signature(#[from] SignatureError),
+}
+
+/// The section that the loader takes for this name: the first that is to be loaded
+/// (`kernel/module/main.c:find_any_unique_sec`, 7.2, and `find_sec`).
+///
+/// A second one, or one that is not to be loaded, is a problem: two readers then read two things.
+pub(super) fn loaded_section<'e, 'd>(
+    elf: &'e Elf<'d>,
+    name: &'e str,
+    problems: &mut Vec<Problem>,
+) -> Option<(usize, &'e Section<'d>)> {
+    let mut all = elf.named(name.as_bytes());
+    let mut chosen = all.next()?;
+    for other in all {
+        let repeated = Problem::RepeatedSection { section: name.into() };
+        if !problems.contains(&repeated) {
+            problems.push(repeated);
+        }
+        if !chosen.1.allocated() {
+            chosen = other;
+        }
+    }
+    if !chosen.1.allocated() {
+        problems.push(Problem::UnloadedSection { section: name.into() });
+    }
+    Some(chosen)
+}

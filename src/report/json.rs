@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! JSON. Its fields are what other people's scripts hold on to, so they have types of their own here and do
+//! not follow the inner ones about. `docs/schema/` describes them.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::{CheckReport, Coverage};
+use crate::allowlist::{Place, Standing};
+use crate::exports::{Class, ExportTable, Provided, Tier, tier};
+use crate::gate::{Finding, Judgement, Level, Profile, ResolvedImport, Severity, Verdict};
+use crate::module::Binding;
+
+#[derive(Serialize)]
+struct CheckV1<'a> {
+    schema: &'static str,
+    tool: Tool,
+    policy: PolicyV1<'a>,
+    summary: SummaryV1,
+    coverage: Vec<CoverageV1>,
+    modules: Vec<ModuleV1<'a>>,
+    findings: Vec<FindingV1>,
+    errors: Vec<ErrorV1<'a>>,
+}
+
+#[derive(Serialize)]
+struct Tool {
+    name: &'static str,
+    version: &'static str,
+}
+
+const TOOL: Tool = Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") };
+
+#[derive(Serialize)]
+struct PolicyV1<'a> {
+    source: &'a str,
+    sha256: &'a str,
+    profile: Profile,
+    today: String,
+    overrides: Vec<OverrideV1<'a>>,
+}
+
+#[derive(Serialize)]
+struct OverrideV1<'a> {
+    rule: &'a str,
+    level: Level,
+}
+
+#[derive(Serialize)]
+struct SummaryV1 {
+    modules: usize,
+    exports: usize,
+    direct: usize,
+    reaching: usize,
+    denied: usize,
+    warned: usize,
+    waived: usize,
+}
+
+#[derive(Serialize)]
+struct CoverageV1 {
+    what: &'static str,
+    seen: usize,
+    of: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
+}
+
+#[derive(Serialize)]
+struct ModuleV1<'a> {
+    name: &'a str,
+    path: &'a str,
+    license: Vec<&'a str>,
+    intree: bool,
+    verdict: Verdict,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    registration: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    standing: Option<Standing>,
+    imports: Vec<ImportV1<'a>>,
+}
+
+#[derive(Serialize)]
+pub(super) struct ImportV1<'a> {
+    symbol: &'a str,
+    tier: Option<Tier>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    family: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acquires: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    namespace: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    binding: Option<Binding>,
+}
+
+#[derive(Serialize)]
+pub(super) struct FindingV1 {
+    id: String,
+    rule: &'static str,
+    severity: Severity,
+    module: String,
+    path: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    family: Option<String>,
+    symbols: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decided_by: Option<Place>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waiver: Option<WaiverV1>,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    help: Option<String>,
+}
+
+#[derive(Serialize)]
+struct WaiverV1 {
+    reason: String,
+    owner: String,
+    expires: String,
+}
+
+#[derive(Serialize)]
+struct ErrorV1<'a> {
+    path: &'a str,
+    message: String,
+}
+
+impl<'a> ImportV1<'a> {
+    pub(super) fn new(import: &'a ResolvedImport<'_>) -> Self {
+        let membership = import.membership.as_ref();
+        Self {
+            symbol: &import.import.name,
+            tier: import.tier(),
+            family: membership.map(|membership| &*membership.family),
+            acquires: membership.map(|membership| membership.acquires),
+            namespace: import.namespace(),
+            provider: import.provided.map(|provided| provided.provider_name().to_string()),
+            binding: (import.import.binding == Binding::Weak).then_some(Binding::Weak),
+        }
+    }
+}
+
+impl<'a> ModuleV1<'a> {
+    fn new(judgement: &'a Judgement<'a>, all: bool) -> Self {
+        let subject = &judgement.subject;
+        Self {
+            name: subject.name.as_str(),
+            path: subject.path,
+            license: subject.facts.modinfo.all("license").collect(),
+            intree: subject.facts.claims_intree(),
+            verdict: judgement.verdict,
+            registration: judgement.registration().map(ToString::to_string),
+            standing: judgement.assessment.as_ref().map(|assessment| assessment.standing),
+            imports: subject
+                .imports
+                .iter()
+                .filter(|import| all || import.membership.is_some())
+                .map(ImportV1::new)
+                .collect(),
+        }
+    }
+}
+
+impl From<Finding> for FindingV1 {
+    fn from(finding: Finding) -> Self {
+        Self {
+            id: finding.id,
+            rule: finding.rule,
+            severity: finding.severity,
+            module: finding.module,
+            path: finding.path,
+            family: finding.family,
+            symbols: finding.symbols,
+            decided_by: finding.decided_by,
+            waiver: finding.waiver.map(|waiver| WaiverV1 {
+                reason: waiver.reason,
+                owner: waiver.owner,
+                expires: waiver.expires.to_string(),
+            }),
+            message: finding.message,
+            help: finding.help,
+        }
+    }
+}
+
+impl From<Coverage> for CoverageV1 {
+    fn from(Coverage { what, seen, of, note }: Coverage) -> Self {
+        Self { what, seen, of, note }
+    }
+}
+
+/// Writes a run of `check`.
+pub fn check(out: &mut dyn Write, report: &CheckReport<'_>) -> io::Result<()> {
+    let context = report.context;
+    let sums = report.summary();
+    let overrides = context.overrides.iter().map(|(rule, &level)| OverrideV1 { rule, level }).collect();
+    let document = CheckV1 {
+        schema: "symgate.check/1",
+        tool: TOOL,
+        policy: PolicyV1 {
+            source: &context.allowlists.source,
+            sha256: &context.allowlists.sha256,
+            profile: context.profile,
+            today: context.today.to_string(),
+            overrides,
+        },
+        summary: SummaryV1 {
+            modules: sums.modules,
+            exports: sums.exports,
+            direct: sums.direct,
+            reaching: sums.reaching,
+            denied: sums.denied,
+            warned: sums.warned,
+            waived: sums.waived,
+        },
+        coverage: report.coverage().into_iter().map(Into::into).collect(),
+        modules: report.shown().map(|judgement| ModuleV1::new(judgement, report.all)).collect(),
+        findings: report.findings().into_iter().map(Into::into).collect(),
+        errors: report
+            .gathered
+            .errors
+            .iter()
+            .map(|error| ErrorV1 { path: &error.path, message: error.kind.to_string() })
+            .collect(),
+    };
+    write_document(out, &document)
+}
+
+#[derive(Serialize)]
+struct ClassifyV1<'a> {
+    schema: &'static str,
+    exports: Vec<ExportV1<'a>>,
+}
+
+#[derive(Serialize)]
+pub(super) struct ExportV1<'a> {
+    symbol: &'a str,
+    provider: String,
+    class: Class,
+    namespace: Option<&'a str>,
+    tier: Tier,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    family: Option<String>,
+    crc: String,
+}
+
+impl<'a> ExportV1<'a> {
+    pub(super) fn new(policy: &crate::allowlist::Policy, provided: &'a Provided) -> Self {
+        let export = &provided.export;
+        let membership = tier::membership(policy, &export.name, Some(provided));
+        Self {
+            symbol: &export.name,
+            provider: provided.provider_name().to_string(),
+            class: export.class,
+            namespace: export.namespace.as_deref(),
+            tier: tier::tier(export, membership.as_ref()),
+            family: membership.map(|membership| membership.family.into_owned()),
+            crc: format!("0x{:08x}", export.crc.unwrap_or(0)),
+        }
+    }
+}
+
+/// Writes exports.
+pub fn classify(out: &mut dyn Write, policy: &crate::allowlist::Policy, exports: &[&Provided]) -> io::Result<()> {
+    let exports = exports.iter().map(|provided| ExportV1::new(policy, provided)).collect();
+    write_document(out, &ClassifyV1 { schema: "symgate.classify/1", exports })
+}
+
+/// The exports of a table, by symbol.
+#[must_use]
+pub fn sorted(table: &ExportTable) -> Vec<&Provided> {
+    let mut exports: Vec<&Provided> = table.entries().iter().collect();
+    exports.sort_by(|a, b| (&a.export.name, &a.provider).cmp(&(&b.export.name, &b.provider)));
+    exports
+}
+
+pub(super) fn write_document(out: &mut dyn Write, document: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, document)?;
+    writeln!(out)
+}
