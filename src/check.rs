@@ -15,8 +15,6 @@ pub struct Gathered {
     pub modules: Vec<(String, ModuleFacts)>,
     /// How many modules there were to read.
     pub module_files: usize,
-    /// How many `Module.symvers` files were read.
-    pub symvers_files: usize,
     /// Who exports what.
     pub exports: ExportTable,
     /// Inputs that yielded no facts.
@@ -28,15 +26,14 @@ impl Gathered {
     pub fn read(inputs: &Inputs) -> Result<Self, InputError> {
         let Collected { modules: files, symvers, mut errors } = input::collect(&inputs.paths);
         let mut exports = ExportTable::default();
-        for path in inputs.symvers.iter().chain(&symvers) {
-            for provided in input::read_symvers(path)? {
-                exports.add(provided);
-            }
+        let tables = inputs.symvers.iter().chain(&symvers);
+        let read_tables = || tables.map(|path| input::read_symvers(path)).collect::<Result<Vec<_>, _>>();
+        let (facts, tables) = rayon::join(|| input::read_all(&files), read_tables);
+        for provided in tables?.into_iter().flatten() {
+            exports.add(provided);
         }
-        let symvers_files = inputs.symvers.len() + symvers.len();
         let mut modules = Vec::with_capacity(files.len());
         let module_files = files.len();
-        let facts = input::read_all(&files);
         for (file, facts) in files.into_iter().zip(facts) {
             match facts {
                 Ok(facts) => modules.push((file.label, facts)),
@@ -50,7 +47,7 @@ impl Gathered {
             }
         }
         errors.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(Self { modules, module_files, symvers_files, exports, errors })
+        Ok(Self { modules, module_files, exports, errors })
     }
 
     /// Judges all modules, in the order of their paths.

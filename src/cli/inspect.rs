@@ -10,7 +10,7 @@ use super::common::{CliError, InputArgs, OutputArgs, today};
 use super::output::{self, Stream};
 use super::Exit;
 use crate::allowlist::Date;
-use crate::gate::{Context, Profile};
+use crate::gate::{Context, Profile, Terms};
 use crate::report;
 
 /// Show all there is to say of modules: identity, imports by tier, exports, findings
@@ -57,13 +57,8 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let today = today(args.today, allowlists.policy.date)?;
     args.input.in_pool(|| {
         let gathered = args.input.gather(&args.modules)?;
-        let context = Context {
-            allowlists: &allowlists,
-            exports: &gathered.exports,
-            profile: Profile::Audit,
-            today,
-            overrides: BTreeMap::new(),
-        };
+        let terms = Terms { profile: Profile::Audit, today, overrides: BTreeMap::new() };
+        let context = Context::new(&allowlists, &gathered.exports, terms);
         let judgements = gathered.judge(&context);
         output::write(&args.output, Stream::Stdout, |out| match args.format {
             Format::Human => {

@@ -51,7 +51,13 @@ impl ExportTable {
     /// Who offers a symbol.
     #[must_use]
     pub fn get(&self, symbol: &str) -> Option<&Provided> {
-        self.entries.get(*self.by_name.get(symbol)?)
+        self.entries.get(self.index(symbol)?)
+    }
+
+    /// Where a symbol stands in the table.
+    #[must_use]
+    pub fn index(&self, symbol: &str) -> Option<usize> {
+        self.by_name.get(symbol).copied()
     }
 
     /// All exports in the order they were added.

@@ -4,9 +4,10 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use rayon::prelude::*;
 use serde::Serialize;
 
-use super::{Class, Export, KSYM_FLAG_GPL_ONLY, Provided, USERSPACE_GPL_NAMESPACE};
+use super::{Class, Export, ExportTable, KSYM_FLAG_GPL_ONLY, Provided, USERSPACE_GPL_NAMESPACE};
 use crate::allowlist::{Family, Policy};
 
 /// How far an export is open.
@@ -64,6 +65,14 @@ pub fn membership<'p>(policy: &'p Policy, symbol: &str, provided: Option<&Provid
         watch_only: false,
         entry: None,
     })
+}
+
+/// The memberships of all exports of a table, in its order: so that a symbol that four thousand modules
+/// import is looked up among the families once.
+#[must_use]
+pub fn memberships<'p>(policy: &'p Policy, exports: &ExportTable) -> Vec<Option<Membership<'p>>> {
+    let of = |provided: &Provided| membership(policy, &provided.export.name, Some(provided));
+    exports.entries().par_iter().map(of).collect()
 }
 
 /// The tier of an export that is in this family, or in none.

@@ -13,7 +13,8 @@ use std::str::FromStr;
 use serde::Serialize;
 
 use crate::allowlist::{Allowlists, Assessment, Date, Registration};
-use crate::exports::ExportTable;
+use crate::exports::tier::{self, Membership};
+use crate::exports::{ExportTable, Provided};
 use crate::module::ModuleFacts;
 pub use finding::{AppliedWaiver, Draft, Finding, Weight};
 pub use rules::Rule;
@@ -104,6 +105,17 @@ impl fmt::Display for Verdict {
     }
 }
 
+/// How strict a run is.
+#[derive(Debug, Clone)]
+pub struct Terms {
+    /// Where it runs.
+    pub profile: Profile,
+    /// The day by which expiry is judged.
+    pub today: Date,
+    /// Levels that the caller changed, by rule id.
+    pub overrides: BTreeMap<String, Level>,
+}
+
 /// What all modules of a run are judged by.
 #[derive(Debug)]
 pub struct Context<'a> {
@@ -111,12 +123,10 @@ pub struct Context<'a> {
     pub allowlists: &'a Allowlists,
     /// Who exports what.
     pub exports: &'a ExportTable,
+    /// The families of the exports, in the table's order.
+    memberships: Vec<Option<Membership<'a>>>,
     /// How strict.
-    pub profile: Profile,
-    /// The day by which expiry is judged.
-    pub today: Date,
-    /// Levels that the caller changed, by rule id.
-    pub overrides: BTreeMap<String, Level>,
+    pub terms: Terms,
 }
 
 /// All that is to be said of one module.
@@ -141,6 +151,22 @@ impl<'a> Judgement<'a> {
 }
 
 impl<'a> Context<'a> {
+    /// Puts together what modules are judged by.
+    #[must_use]
+    pub fn new(allowlists: &'a Allowlists, exports: &'a ExportTable, terms: Terms) -> Self {
+        Self { allowlists, exports, memberships: tier::memberships(&allowlists.policy, exports), terms }
+    }
+
+    /// Who offers a symbol, and its family.
+    fn look_up(&self, symbol: &str) -> (Option<&'a Provided>, Option<Membership<'a>>) {
+        match self.exports.index(symbol) {
+            Some(index) => {
+                (self.exports.entries().get(index), self.memberships.get(index).cloned().flatten())
+            }
+            None => (None, tier::membership(&self.allowlists.policy, symbol, None)),
+        }
+    }
+
     /// Judges one module by all rules.
     #[must_use]
     pub fn judge(&'a self, path: &'a str, facts: &'a ModuleFacts) -> Judgement<'a> {
@@ -161,13 +187,13 @@ impl<'a> Context<'a> {
 
     /// What a draft weighs in this run; nothing if it is not to be said.
     fn severity(&self, rule: &Rule, weight: Weight, subject: &Subject<'_>) -> Option<Severity> {
-        match self.overrides.get(rule.id) {
+        match self.terms.overrides.get(rule.id) {
             Some(Level::Allow) => return None,
             Some(Level::Warn) => return Some(Severity::Warn),
             Some(Level::Deny) => return Some(Severity::Deny),
             None => {}
         }
-        match (weight, self.profile) {
+        match (weight, self.terms.profile) {
             (Weight::Always(severity), _) => Some(severity),
             (Weight::ByFamily, _) if subject.gets_at_a_family() => Some(Severity::Deny),
             // modpost has spoken already.

@@ -93,8 +93,7 @@ impl<'a> Subject<'a> {
             .imports
             .iter()
             .map(|import| {
-                let provided = context.exports.get(&import.name);
-                let membership = tier::membership(&context.allowlists.policy, &import.name, provided);
+                let (provided, membership) = context.look_up(&import.name);
                 ResolvedImport { import, provided, membership }
             })
             .collect();

@@ -15,7 +15,7 @@ pub(super) fn apply(context: &Context<'_>, mut finding: Finding) -> Finding {
         .waivers
         .iter()
         .filter(|waiver| covers(waiver, &finding))
-        .partition(|waiver| waiver.expires >= context.today);
+        .partition(|waiver| waiver.expires >= context.terms.today);
     if let Some(waiver) = valid.into_iter().max_by_key(|waiver| waiver.expires) {
         finding.waiver = Some(AppliedWaiver {
             reason: waiver.reason.clone(),

@@ -4,13 +4,12 @@
 //! The loader resolves them all, whatever their binding or type and whether or not a relocation uses
 //! them (`kernel/module/main.c:simplify_symbols`, 7.2). `__versions` only says with which CRC.
 
-use std::collections::HashMap;
-
 use object::elf;
 use serde::Serialize;
 
 use super::elf::{Machine, Symbols};
 use super::problem::Problem;
+use super::versions::Versions;
 
 /// How a module asks for a symbol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -34,7 +33,7 @@ pub struct Import {
 }
 
 /// Reads the imports, sorted by name, each once.
-pub(super) fn read(symbols: &Symbols<'_>, versions: &HashMap<Box<str>, u32>, problems: &mut Vec<Problem>) -> Vec<Import> {
+pub(super) fn read(symbols: &Symbols<'_>, versions: &Versions<'_>, problems: &mut Vec<Problem>) -> Vec<Import> {
     let mut imports: Vec<Import> = Vec::new();
     let mut common = Vec::new();
     let mut local = Vec::new();
@@ -61,7 +60,7 @@ pub(super) fn read(symbols: &Symbols<'_>, versions: &HashMap<Box<str>, u32>, pro
             local.push(name.into());
         }
         let binding = if symbol.binding == elf::STB_WEAK { Binding::Weak } else { Binding::Strong };
-        imports.push(Import { name: name.into(), binding, crc: versions.get(name).copied() });
+        imports.push(Import { name: name.into(), binding, crc: versions.get(name) });
     }
     if let Some((count, first)) = unreadable {
         problems.push(Problem::SymbolNames { count, first });

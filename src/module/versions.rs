@@ -1,24 +1,35 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The CRCs that a module was built against, with `CONFIG_MODVERSIONS`.
 
-use std::collections::HashMap;
-
 use super::elf::{Class, Elf, until_nul};
 use super::problem::{Problem, loaded_section};
 
 /// Size of `struct modversion_info` in bytes (`include/linux/module.h`, 7.2): a word of CRC and the name.
 const ENTRY_BYTES: usize = 64;
 
+/// The CRCs by name.
+#[derive(Debug, Default)]
+pub(super) struct Versions<'d>(Vec<(&'d str, u32)>);
+
+impl Versions<'_> {
+    /// The CRC of a symbol.
+    pub(super) fn get(&self, symbol: &str) -> Option<u32> {
+        let index = self.0.binary_search_by(|(name, _)| (*name).cmp(symbol)).ok()?;
+        self.0.get(index).map(|&(_, crc)| crc)
+    }
+}
+
 /// Reads `__versions`, and the extended tables of 6.14 and later, which hold names of any length
 /// (`scripts/mod/modpost.c:add_versions` and `add_extended_versions`, 7.2).
-pub(super) fn read(elf: &Elf<'_>, problems: &mut Vec<Problem>) -> HashMap<Box<str>, u32> {
-    let mut versions = HashMap::new();
+pub(super) fn read<'d>(elf: &Elf<'d>, problems: &mut Vec<Problem>) -> Versions<'d> {
+    let mut versions = Versions::default();
     basic(elf, &mut versions, problems);
     extended(elf, &mut versions, problems);
+    versions.0.sort_unstable();
     versions
 }
 
-fn basic(elf: &Elf<'_>, versions: &mut HashMap<Box<str>, u32>, problems: &mut Vec<Problem>) {
+fn basic<'d>(elf: &Elf<'d>, versions: &mut Versions<'d>, problems: &mut Vec<Problem>) {
     let Some((_, section)) = loaded_section(elf, "__versions", problems) else { return };
     let data = elf.data(section);
     if !data.len().is_multiple_of(ENTRY_BYTES) {
@@ -35,11 +46,11 @@ fn basic(elf: &Elf<'_>, versions: &mut HashMap<Box<str>, u32>, problems: &mut Ve
             problems.push(Problem::Versions { reason: "an entry has no name that ends or no 32-bit CRC" });
             return;
         };
-        versions.insert(name.into(), crc);
+        versions.0.push((name, crc));
     }
 }
 
-fn extended(elf: &Elf<'_>, versions: &mut HashMap<Box<str>, u32>, problems: &mut Vec<Problem>) {
+fn extended<'d>(elf: &Elf<'d>, versions: &mut Versions<'d>, problems: &mut Vec<Problem>) {
     let crcs = loaded_section(elf, "__version_ext_crcs", problems);
     let names = loaded_section(elf, "__version_ext_names", problems);
     let (crcs, names) = match (crcs, names) {
@@ -64,6 +75,6 @@ fn extended(elf: &Elf<'_>, versions: &mut HashMap<Box<str>, u32>, problems: &mut
             return;
         };
         at += name.len() as u64 + 1;
-        versions.insert(name.into(), crc);
+        versions.0.push((name, crc));
     }
 }

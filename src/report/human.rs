@@ -23,7 +23,7 @@ pub fn check(out: &mut dyn Write, report: &CheckReport<'_>) -> io::Result<()> {
             writeln!(out, "{NOTE}not seen{NOTE:#}: {}: {} of {}: {note}", coverage.what, coverage.seen, coverage.of)?;
         }
     }
-    for (rule, level) in &report.context.overrides {
+    for (rule, level) in &report.context.terms.overrides {
         let level = match level {
             Level::Allow => "allowed",
             Level::Warn => "only warned of",

@@ -197,15 +197,15 @@ impl From<Coverage> for CoverageV1 {
 pub fn check(out: &mut dyn Write, report: &CheckReport<'_>) -> io::Result<()> {
     let context = report.context;
     let sums = report.summary();
-    let overrides = context.overrides.iter().map(|(rule, &level)| OverrideV1 { rule, level }).collect();
+    let overrides = context.terms.overrides.iter().map(|(rule, &level)| OverrideV1 { rule, level }).collect();
     let document = CheckV1 {
         schema: "symgate.check/1",
         tool: TOOL,
         policy: PolicyV1 {
             source: &context.allowlists.source,
             sha256: &context.allowlists.sha256,
-            profile: context.profile,
-            today: context.today.to_string(),
+            profile: context.terms.profile,
+            today: context.terms.today.to_string(),
             overrides,
         },
         summary: SummaryV1 {

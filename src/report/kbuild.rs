@@ -29,7 +29,7 @@ pub fn check(out: &mut dyn Write, report: &CheckReport<'_>) -> io::Result<()> {
             writeln!(out, "WARNING: symgate: suppressed {more} more findings of {rule} because there were too many")?;
         }
     }
-    for (rule, level) in &report.context.overrides {
+    for (rule, level) in &report.context.terms.overrides {
         writeln!(out, "NOTE: symgate: {rule} is set to {level:?} in this run")?;
     }
     Ok(())

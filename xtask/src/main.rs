@@ -1,1 +1,42 @@
-fn main(){}
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `cargo xtask`: chores around symgate that need more than a Rust toolchain.
+
+#![forbid(unsafe_code)]
+
+mod apt;
+mod bench;
+mod corpus;
+mod oracle;
+mod shell;
+mod testdata;
+
+use std::process::ExitCode;
+
+type Task = (&'static str, fn(&[String]) -> Result<(), shell::TaskError>, &'static str);
+
+const TASKS: [Task; 4] = [
+    ("corpus", corpus::task, "[KERNEL...]  fetch real kernels: 5.10, 6.1, 6.12, newest, or a suite"),
+    ("oracle", oracle::task, "[KERNEL...]  compare symgate with nm, modinfo and modpost over them"),
+    ("testdata", testdata::task, "[SUITE...]  build the test modules again (root, debootstrap)"),
+    ("bench", bench::task, "[KERNEL...]   time symgate against depmod over them, in pairs"),
+];
+
+fn main() -> ExitCode {
+    let mut args = std::env::args().skip(1);
+    let name = args.next().unwrap_or_default();
+    let rest: Vec<String> = args.collect();
+    let Some((_, task, _)) = TASKS.iter().find(|(task, ..)| *task == name) else {
+        println!("usage: cargo xtask TASK");
+        for (task, _, help) in TASKS {
+            println!("  {task} {help}");
+        }
+        return ExitCode::from(2);
+    };
+    match task(&rest) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            println!("xtask {name}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

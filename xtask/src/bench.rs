@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Timings against a named peer, in pairs, so that a machine whose speed drifts still gives a ratio.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use crate::corpus::{self, Kernel};
+use crate::shell::{TaskError, symgate};
+
+/// Pairs that are counted; one more is run first to warm the page cache.
+const PAIRS: usize = 11;
+
+#[derive(Debug, Clone, Copy)]
+struct Run {
+    /// Seconds.
+    wall: f64,
+    /// MiB.
+    peak: f64,
+}
+
+/// `cargo xtask bench`
+pub fn task(names: &[String]) -> Result<(), TaskError> {
+    let program = symgate()?;
+    let usual = ["6.1".to_owned(), "newest".to_owned()];
+    let names = if names.is_empty() { &usual[..] } else { names };
+    println!("medians of {PAIRS} pairs; symgate check against depmod -n on the same tree");
+    println!("{:<20} {:>9} {:>9} {:>7} {:>11} {:>11} {:>7}", "kernel", "symgate s", "depmod s", "ratio", "symgate MiB", "depmod MiB", "ratio");
+    for kernel in corpus::kernels(names)? {
+        let mut ours = Vec::new();
+        let mut theirs = Vec::new();
+        for round in 0..=PAIRS {
+            let pair = (timed(&check(&program, &kernel))?, timed(&depmod(&kernel))?);
+            if round > 0 {
+                ours.push(pair.0);
+                theirs.push(pair.1);
+            }
+        }
+        let ratios = ours.iter().zip(&theirs).map(|(a, b)| a.wall / b.wall).collect();
+        let wall = |runs: &[Run]| median(runs.iter().map(|run| run.wall).collect());
+        let peak = |runs: &[Run]| median(runs.iter().map(|run| run.peak).collect());
+        println!(
+            "{:<20} {:>9.3} {:>9.3} {:>7.3} {:>11.1} {:>11.1} {:>7.2}",
+            kernel.release,
+            wall(&ours),
+            wall(&theirs),
+            median(ratios),
+            peak(&ours),
+            peak(&theirs),
+            peak(&ours) / peak(&theirs)
+        );
+    }
+    Ok(())
+}
+
+fn check(program: &Path, kernel: &Kernel) -> Vec<String> {
+    let symvers = kernel.symvers.display().to_string();
+    let modules = kernel.modules.display().to_string();
+    vec![program.display().to_string(), "check".into(), "--symvers".into(), symvers, modules]
+}
+
+fn depmod(kernel: &Kernel) -> Vec<String> {
+    // depmod wants the folder above lib/modules.
+    let base = kernel.modules.ancestors().nth(3).unwrap_or(&kernel.root).display().to_string();
+    vec!["depmod".into(), "-n".into(), "-b".into(), base, kernel.release.clone()]
+}
+
+/// Runs a command to its end; GNU time tells its peak memory.
+fn timed(command: &[String]) -> Result<Run, TaskError> {
+    let report = std::env::temp_dir().join(format!("symgate-bench-{}", std::process::id()));
+    let fail = |reason: String| TaskError::Command { command: command.join(" "), reason };
+    let start = Instant::now();
+    let status = Command::new("/usr/bin/time")
+        .args(["-f", "%M", "-o"])
+        .arg(&report)
+        .args(command)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .map_err(|error| fail(format!("/usr/bin/time: {error}")))?;
+    let wall = start.elapsed().as_secs_f64();
+    if !status.success() {
+        return Err(fail(status.to_string()));
+    }
+    let said = fs::read_to_string(&report).map_err(TaskError::io(&report))?;
+    let kib: f64 = said.trim().parse().map_err(|_| fail(format!("/usr/bin/time said {said:?}")))?;
+    fs::remove_file(&report).map_err(TaskError::io(&report))?;
+    Ok(Run { wall, peak: kib / 1024.0 })
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}

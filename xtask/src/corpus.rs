@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Real kernels: which there are, where they lie, and how they get there.
+//!
+//! A kernel is named by suite and architecture (`sid-arm64`), or by one of the short names below. What a name
+//! stands for changes as the archive moves on; the task says what it took.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use walkdir::WalkDir;
+
+use crate::apt::{Apt, Package};
+use crate::shell::{TaskError, repository};
+
+/// Short names, with what they stand for.
+const SHORT: [(&str, &str); 4] = [("5.10", "bullseye"), ("6.1", "bookworm"), ("6.12", "trixie"), ("newest", "sid")];
+
+/// One kernel that is at hand.
+#[derive(Debug)]
+pub struct Kernel {
+    /// As the caller named it.
+    pub name: String,
+    /// Where its packages are unpacked.
+    pub root: PathBuf,
+    /// Its release, such as `6.1.0-50-amd64`.
+    pub release: String,
+    /// Its modules: the folder that depmod calls `lib/modules/RELEASE`.
+    pub modules: PathBuf,
+    /// Its `Module.symvers`.
+    pub symvers: PathBuf,
+}
+
+/// `cargo xtask corpus`
+pub fn task(names: &[String]) -> Result<(), TaskError> {
+    for kernel in kernels(names)? {
+        let files = module_files(&kernel.modules).len();
+        println!("{}: {}, {files} modules, {}", kernel.name, kernel.release, kernel.root.display());
+    }
+    Ok(())
+}
+
+/// Makes sure that the kernels of these names are at hand; without names, the four usual ones.
+pub fn kernels(names: &[String]) -> Result<Vec<Kernel>, TaskError> {
+    let usual: Vec<String> = SHORT.iter().map(|(short, _)| (*short).to_owned()).collect();
+    let names = if names.is_empty() { &usual } else { names };
+    names.iter().map(|name| fetch(name)).collect()
+}
+
+/// All module files below a folder, sorted.
+pub fn module_files(folder: &Path) -> Vec<PathBuf> {
+    let is_module = |path: &Path| {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        [".ko", ".ko.xz", ".ko.zst", ".ko.gz"].iter().any(|ending| name.ends_with(ending))
+    };
+    let walk = WalkDir::new(folder).sort_by_file_name().into_iter().flatten();
+    walk.filter(|entry| entry.file_type().is_file() && is_module(entry.path())).map(walkdir::DirEntry::into_path).collect()
+}
+
+/// Where corpora are kept: `SYMGATE_CORPUS`, else an ignored folder of the repository.
+pub fn home() -> PathBuf {
+    std::env::var_os("SYMGATE_CORPUS").map_or_else(|| repository().join("corpus"), PathBuf::from)
+}
+
+fn fetch(name: &str) -> Result<Kernel, TaskError> {
+    let (suite, architecture) = resolve_name(name);
+    let home = home();
+    let root = home.join(format!("{suite}-{architecture}"));
+    let stamp = root.join("packages");
+    let apt = Apt::new(&home.join("apt"), suite, architecture)?;
+    if fs::metadata(&stamp).and_then(|meta| meta.modified()).is_ok_and(|at| at > apt.updated) {
+        // Taken after the package lists were: there is nothing newer to be known of.
+        return open(name, root);
+    }
+    let packages = packages(&apt, architecture)?;
+    let wanted: String = packages.iter().map(|package| format!("{} {}\n", package.name, package.version)).collect();
+    if fs::read_to_string(&stamp).is_ok_and(|taken| taken == wanted) {
+        fs::write(&stamp, wanted).map_err(TaskError::io(&stamp))?;
+        return open(name, root);
+    }
+    if root.exists() {
+        fs::remove_dir_all(&root).map_err(TaskError::io(&root))?;
+    }
+    fs::create_dir_all(&root).map_err(TaskError::io(&root))?;
+    for package in &packages {
+        println!("{name}: taking {} {}", package.name, package.version);
+        apt.unpack(package, &root)?;
+    }
+    // Last, so that what was interrupted is done again.
+    fs::write(&stamp, wanted).map_err(TaskError::io(&stamp))?;
+    open(name, root)
+}
+
+fn resolve_name(name: &str) -> (&str, &str) {
+    let name = SHORT.iter().find(|(short, _)| *short == name).map_or(name, |(_, suite)| suite);
+    name.split_once('-').unwrap_or((name, "amd64"))
+}
+
+/// The packages that hold the modules and the `Module.symvers` of an architecture's usual kernel. The
+/// packages without a version in their names depend on those that have one.
+fn packages(apt: &Apt, architecture: &str) -> Result<Vec<Package>, TaskError> {
+    let flavour = match architecture {
+        "armhf" => "armmp",
+        "i386" => "686-pae",
+        "ppc64el" => "powerpc64le",
+        "mips64el" => "loongson-3",
+        other => other,
+    };
+    let usual = apt.show(&format!("linux-image-{flavour}"))?;
+    let dependency = |package: &Package, prefix: &str| {
+        package.depends.iter().find(|name| name.starts_with(prefix) && name.ends_with(flavour)).cloned()
+    };
+    let image = dependency(&usual, "linux-image-")
+        .ok_or_else(|| TaskError::Other(format!("{} depends on no linux-image-*", usual.name)))?;
+    let image = apt.show(&image)?;
+    // Since 7.x the modules are in a package of their own, and the image has none.
+    let modules = match dependency(&image, "linux-modules-") {
+        Some(modules) => apt.show(&modules)?,
+        None => image.clone(),
+    };
+    let release = image.name.trim_start_matches("linux-image-");
+    let headers = apt.show(&format!("linux-headers-{release}"))?;
+    Ok(vec![modules, headers])
+}
+
+/// Finds the parts of a kernel that has been unpacked.
+fn open(name: &str, root: PathBuf) -> Result<Kernel, TaskError> {
+    let missing = |what: &str| TaskError::Other(format!("{}: no {what} in it", root.display()));
+    let modules = ["lib/modules", "usr/lib/modules"]
+        .iter()
+        .filter_map(|folder| fs::read_dir(root.join(folder)).ok())
+        .flat_map(|entries| entries.flatten().map(|entry| entry.path()))
+        .find(|folder| folder.join("kernel").is_dir())
+        .ok_or_else(|| missing("modules"))?;
+    let symvers = fs::read_dir(root.join("usr/src"))
+        .into_iter()
+        .flat_map(|entries| entries.flatten().map(|entry| entry.path().join("Module.symvers")))
+        .find(|file| file.is_file())
+        .ok_or_else(|| missing("Module.symvers"))?;
+    let release = modules.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    Ok(Kernel { name: name.to_owned(), root, release, modules, symvers })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::resolve_name;
+
+    #[test]
+    fn names_stand_for_suites() {
+        assert_eq!(resolve_name("6.1"), ("bookworm", "amd64"));
+        assert_eq!(resolve_name("sid-arm64"), ("sid", "arm64"));
+        assert_eq!(resolve_name("trixie"), ("trixie", "amd64"));
+    }
+}
