@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use crate::exports::{ExportTable, Provided};
 use crate::gate::{Context, Judgement};
-use crate::input::{self, Collected, InputError, Inputs};
+use crate::input::{self, Collected, InputError, InputErrorKind, Inputs};
 use crate::module::ModuleFacts;
 
 /// All that was read, before anything is judged.
@@ -29,7 +29,11 @@ impl Gathered {
         let tables = inputs.symvers.iter().chain(&symvers);
         let read_tables = || tables.map(|path| input::read_symvers(path)).collect::<Result<Vec<_>, _>>();
         let (facts, tables) = rayon::join(|| input::read_all(&files), read_tables);
-        for provided in tables?.into_iter().flatten() {
+        let tables = tables?;
+        if let (Some([]), Some(path)) = (tables.first().map(Vec::as_slice), inputs.symvers.first()) {
+            return Err(InputError::new(path.display().to_string(), InputErrorKind::NoExports));
+        }
+        for provided in tables.into_iter().flatten() {
             exports.add(provided);
         }
         let mut modules = Vec::with_capacity(files.len());

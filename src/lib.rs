@@ -19,6 +19,7 @@ pub mod check;
 pub mod cli;
 pub mod exports;
 pub mod gate;
+mod hex;
 pub mod input;
 pub mod limits;
 pub mod module;

@@ -107,9 +107,7 @@ fn parse_line(line: &str) -> Result<Provided, (usize, SymversErrorKind)> {
     let (crc, symbol, module, kind, namespace) = match *columns.as_slice() {
         [crc, symbol, module, kind] => (crc, symbol, module, kind, none),
         // 5.4 to 5.6: the namespace stands third. Only a type begins like this.
-        [crc, symbol, namespace, module, kind]
-            if kind.1.starts_with("EXPORT_") && !module.1.starts_with("EXPORT_") =>
-        {
+        [crc, symbol, namespace, module, kind] if kind.1.starts_with("EXPORT_") && !module.1.starts_with("EXPORT_") => {
             (crc, symbol, module, kind, namespace)
         }
         [crc, symbol, module, kind, namespace] => (crc, symbol, module, kind, namespace),
@@ -201,9 +199,18 @@ mod tests {
 
     #[test]
     fn refuses_what_modpost_reads_by_accident() {
-        assert_eq!(error(b"0x1\tf\tm\tEXPORT_SYMBOL\tNS\textra"), "line 1, column 1: 6 columns; there are four, or five with a namespace");
-        assert_eq!(error(b"0x1\tf\tm\tEXPORT_SYMBOL\t\r\n"), "line 1, column 21: a carriage return (modpost would take it for a namespace)");
-        assert_eq!(error(b"\tf\tm\tEXPORT_SYMBOL\t"), "line 1, column 1: the CRC is \"\", not 0x and up to eight hexadecimal digits");
+        assert_eq!(
+            error(b"0x1\tf\tm\tEXPORT_SYMBOL\tNS\textra"),
+            "line 1, column 1: 6 columns; there are four, or five with a namespace"
+        );
+        assert_eq!(
+            error(b"0x1\tf\tm\tEXPORT_SYMBOL\t\r\n"),
+            "line 1, column 23: a carriage return (modpost would take it for a namespace)"
+        );
+        assert_eq!(
+            error(b"\tf\tm\tEXPORT_SYMBOL\t"),
+            "line 1, column 1: the CRC is \"\", not 0x and up to eight hexadecimal digits"
+        );
     }
 
     #[test]
@@ -212,10 +219,16 @@ mod tests {
         let after = |bad: &[u8]| error(&[good.as_slice(), bad].concat());
         assert_eq!(after(b"\n\n"), "line 2, column 1: the line is empty");
         assert_eq!(after(b"0x1\tg\tm"), "line 2, column 1: 3 columns; there are four, or five with a namespace");
-        assert_eq!(after(b"0xg\tg\tm\tEXPORT_SYMBOL\t"), "line 2, column 1: the CRC is \"0xg\", not 0x and up to eight hexadecimal digits");
+        assert_eq!(
+            after(b"0xg\tg\tm\tEXPORT_SYMBOL\t"),
+            "line 2, column 1: the CRC is \"0xg\", not 0x and up to eight hexadecimal digits"
+        );
         assert_eq!(after(b"0x1\t\tm\tEXPORT_SYMBOL\t"), "line 2, column 5: \"\" is no symbol");
         assert_eq!(after(b"0x1\tg\t\tEXPORT_SYMBOL\t"), "line 2, column 7: \"\" is no module");
-        assert_eq!(after(b"0x1\tg\tm\tEXPORT_SYMBOL_GPL2\t"), "line 2, column 9: \"EXPORT_SYMBOL_GPL2\" is no export type");
+        assert_eq!(
+            after(b"0x1\tg\tm\tEXPORT_SYMBOL_GPL2\t"),
+            "line 2, column 9: \"EXPORT_SYMBOL_GPL2\" is no export type"
+        );
         assert_eq!(after(b"0x1\tg\tm\tEXPORT_SYMBOL\tA B"), "line 2, column 23: \"A B\" is no namespace");
         assert_eq!(after(b"0x1\tf\tn\tEXPORT_SYMBOL\t"), "line 2, column 1: f is exported twice");
         assert_eq!(after(b"0x1\t\xff\tm\tEXPORT_SYMBOL\t"), "line 2, column 5: not UTF-8");

@@ -11,6 +11,7 @@ use super::registration::{self, Registry};
 use super::source::{Fault, SourceFile};
 use super::{Allowlists, policy, userspace, waiver};
 use crate::gate::rules;
+use crate::hex;
 use crate::limits;
 
 /// The data that ships with symgate.
@@ -98,7 +99,7 @@ impl Allowlists {
         }
         if faults.is_empty() {
             allowlists.source = source;
-            allowlists.sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+            allowlists.sha256 = hex::digits(&hash.finalize());
             Ok(allowlists)
         } else {
             faults.sort();

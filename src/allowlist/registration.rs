@@ -193,7 +193,9 @@ fn read_entry(
     let mut uses = Vec::new();
     for raw in raw.userspace {
         if owes != Owes::Itself {
-            faults.push(file.fault(&raw.name.span(), format!("a facade that owes nothing itself ({owes}) has no userspace")));
+            faults.push(
+                file.fault(&raw.name.span(), format!("a facade that owes nothing itself ({owes}) has no userspace")),
+            );
         }
         if !registry.userspaces.contains_key(raw.name.get_ref()) {
             faults.push(file.fault(&raw.name.span(), format!("there is no userspace {:?}", raw.name.get_ref())));

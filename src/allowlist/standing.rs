@@ -39,7 +39,7 @@ impl From<Outcome> for Standing {
 
 impl fmt::Display for Standing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        f.pad(match self {
             Self::Approved => "approved",
             Self::Partial => "partial",
             Self::Pending => "pending",
@@ -76,8 +76,7 @@ fn assess_use(subsystem: &Subsystem, usage: &Use, userspace: &Userspace) -> Asse
     let mut worst = Outcome::Met;
     let mut because = Vec::new();
     for &axis in &subsystem.asks {
-        let record: Option<&Record> =
-            if axis == Axis::Coverage { Some(&usage.coverage) } else { userspace.axis(axis) };
+        let record: Option<&Record> = if axis == Axis::Coverage { Some(&usage.coverage) } else { userspace.axis(axis) };
         let outcome = record.map_or(Outcome::Unknown, |record| record.outcome);
         if outcome != Outcome::Met {
             because.push(format!("{axis} is {}", record.map_or("not recorded", |record| &record.is)));

@@ -229,9 +229,10 @@ fn outcome_of_activity(is: &str) -> Result<Outcome, String> {
     match is {
         "archived" => Ok(Outcome::Unmet),
         "unknown" => Ok(Outcome::Unknown),
-        day => day.parse::<Date>().map(|_| Outcome::Met).map_err(|_| {
-            format!("{is:?} is neither a day such as 2026-11-22 nor \"archived\" nor \"unknown\"")
-        }),
+        day => day
+            .parse::<Date>()
+            .map(|_| Outcome::Met)
+            .map_err(|_| format!("{is:?} is neither a day such as 2026-11-22 nor \"archived\" nor \"unknown\"")),
     }
 }
 
@@ -241,16 +242,16 @@ fn words(axis: Axis) -> &'static [(&'static str, Outcome)] {
     match axis {
         Axis::Upstream => &[("canonical", Met), ("vendor", Partly), ("fork", Unmet), ("unknown", Unknown)],
         Axis::Kind => &[("production", Met), ("reference", Unmet), ("test", Unmet), ("unknown", Unknown)],
-        Axis::Compiler | Axis::Firmware => &[
-            ("none", Met),
-            ("open", Met),
-            ("partly-open", Partly),
-            ("closed", Unmet),
-            ("unknown", Unknown),
-        ],
-        Axis::Coverage => &[("proven", Met), ("unproven", Met), ("part", Partly), ("none", Unmet), ("unknown", Unknown)],
+        Axis::Compiler | Axis::Firmware => {
+            &[("none", Met), ("open", Met), ("partly-open", Partly), ("closed", Unmet), ("unknown", Unknown)]
+        }
+        Axis::Coverage => {
+            &[("proven", Met), ("unproven", Met), ("part", Partly), ("none", Unmet), ("unknown", Unknown)]
+        }
         // Merged on the default branch, but in no release yet: the state that libiio was in for years.
-        Axis::Released => &[("yes", Met), ("merged", Partly), ("pending", Pending), ("no", Unmet), ("unknown", Unknown)],
+        Axis::Released => {
+            &[("yes", Met), ("merged", Partly), ("pending", Pending), ("no", Unmet), ("unknown", Unknown)]
+        }
         Axis::Documentation | Axis::Packaged | Axis::Reviewed => {
             &[("yes", Met), ("part", Partly), ("pending", Pending), ("no", Unmet), ("unknown", Unknown)]
         }

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
+use super::Exit;
 use super::common::{CliError, InputArgs, OutputArgs, today};
 use super::output::{self, Stream};
-use super::Exit;
 use crate::allowlist::Date;
 use crate::gate::{Context, Level, Profile, Terms, rules};
 use crate::input::InputErrorKind;
@@ -21,8 +21,8 @@ use crate::report::{self, CheckReport};
   symgate check --profile kbuild --format kbuild --symvers Module.symvers foo.ko
   symgate check --format json --today 2026-12-01 foo.ko
 
-Exit status: 0 nothing denied, 1 something denied, 2 wrong usage or a bad allowlist, 3 an input yielded
-no facts, whatever else was found.")]
+Exit status: 0 nothing denied, 1 something denied, 2 wrong usage or a bad allowlist, \
+3 an input yielded no facts, whatever else was found.")]
 pub(super) struct Args {
     /// Modules, directories that are searched for modules, or Module.symvers files
     #[arg(required = true, value_name = "INPUT")]
@@ -119,8 +119,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         let terms = Terms { profile: args.profile.into(), today, overrides };
         let context = Context::new(&allowlists, &gathered.exports, terms);
         let judgements = gathered.judge(&context);
-        let report =
-            CheckReport { context: &context, gathered: &gathered, judgements: &judgements, all: args.all };
+        let report = CheckReport { context: &context, gathered: &gathered, judgements: &judgements, all: args.all };
         let stream = if matches!(args.format, Format::Kbuild) { Stream::Stderr } else { Stream::Stdout };
         output::write(&args.output, stream, |out| match args.format {
             Format::Human => report::human::check(out, &report),

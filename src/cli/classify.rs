@@ -6,9 +6,9 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
+use super::Exit;
 use super::common::{CliError, InputArgs, OutputArgs};
 use super::output::{self, Stream};
-use super::Exit;
 use crate::allowlist::Policy;
 use crate::exports::{Provided, tier};
 use crate::report::json;
@@ -54,9 +54,9 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     output::write(&args.output, Stream::Stdout, |out| match args.format {
         Format::Human => human(out, &allowlists.policy, &exports),
         Format::Json => json::classify(out, &allowlists.policy, &exports),
-        Format::Symvers => exports
-            .iter()
-            .try_for_each(|provided| symvers::write_line(out, &provided.export, &provided.provider)),
+        Format::Symvers => {
+            exports.iter().try_for_each(|provided| symvers::write_line(out, &provided.export, &provided.provider))
+        }
     })?;
     Ok(if gathered.errors.is_empty() { Exit::Clean } else { Exit::NoFacts })
 }

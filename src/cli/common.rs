@@ -16,7 +16,7 @@ use crate::input::{InputError, Inputs};
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CliError {
     /// The allowlists are bad.
-    #[error("bad allowlist: {0}")]
+    #[error("{0}")]
     Allowlists(#[from] LoadError),
     /// An option's value, or an environment variable's, makes no sense.
     #[error("{0}")]

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `symgate explain`: a rule's page.
 
-
+use super::Exit;
 use super::common::{CliError, OutputArgs};
 use super::output::{self, Stream};
-use super::Exit;
 use crate::gate::rules;
 
 /// Show a rule's page: what it says, why, and what to do

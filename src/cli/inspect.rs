@@ -6,9 +6,9 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
+use super::Exit;
 use super::common::{CliError, InputArgs, OutputArgs, today};
 use super::output::{self, Stream};
-use super::Exit;
 use crate::allowlist::Date;
 use crate::gate::{Context, Profile, Terms};
 use crate::report;

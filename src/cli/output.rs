@@ -77,5 +77,8 @@ fn finish(mut out: impl Write, report: impl FnOnce(&mut dyn Write) -> io::Result
 /// Says on standard error that something is wrong, in the words that greps for build errors find.
 pub(super) fn say_error(message: &str) {
     // Nobody is left to be told when standard error is gone.
-    let _ = writeln!(io::stderr().lock(), "ERROR: symgate: {message}");
+    let mut stderr = io::stderr().lock();
+    for line in message.lines() {
+        let _ = writeln!(stderr, "ERROR: symgate: {line}");
+    }
 }

@@ -51,7 +51,7 @@ impl Class {
 
 impl fmt::Display for Class {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        f.pad(match self {
             Self::Plain => "plain",
             Self::Gpl => "gpl",
             Self::GplFuture => "gpl-future",

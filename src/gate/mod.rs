@@ -35,7 +35,7 @@ pub enum Profile {
 
 impl fmt::Display for Profile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        f.pad(match self {
             Self::Kbuild => "kbuild",
             Self::Distro => "distro",
             Self::Audit => "audit",
@@ -96,7 +96,7 @@ pub enum Verdict {
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        f.pad(match self {
             Self::Pass => "pass",
             Self::Waived => "waived",
             Self::Warn => "warn",
@@ -160,9 +160,7 @@ impl<'a> Context<'a> {
     /// Who offers a symbol, and its family.
     fn look_up(&self, symbol: &str) -> (Option<&'a Provided>, Option<Membership<'a>>) {
         match self.exports.index(symbol) {
-            Some(index) => {
-                (self.exports.entries().get(index), self.memberships.get(index).cloned().flatten())
-            }
+            Some(index) => (self.exports.entries().get(index), self.memberships.get(index).cloned().flatten()),
             None => (None, tier::membership(&self.allowlists.policy, symbol, None)),
         }
     }

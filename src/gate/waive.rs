@@ -24,7 +24,8 @@ pub(super) fn apply(context: &Context<'_>, mut finding: Finding) -> Finding {
             place: waiver.place.clone(),
         });
     } else if let Some(waiver) = expired.into_iter().max_by_key(|waiver| waiver.expires) {
-        let said = format!("the waiver at {} expired on {}; ask {} to renew it", waiver.place, waiver.expires, waiver.owner);
+        let said =
+            format!("the waiver at {} expired on {}; ask {} to renew it", waiver.place, waiver.expires, waiver.owner);
         finding.help = Some(match finding.help {
             Some(help) => format!("{said}; or: {help}"),
             None => said,

@@ -38,8 +38,12 @@ pub struct Collected {
 const PACKED: [&str; 4] = ["", ".xz", ".zst", ".gz"];
 
 /// Endings of packed modules that kernels and distributions have used, and that are not read.
-const NOT_READ: [(&str, &str); 4] =
-    [(".bz2", "packed with bzip2"), (".lzma", "packed with lzma"), (".lz4", "packed with lz4"), (".lzo", "packed with lzo")];
+const NOT_READ: [(&str, &str); 4] = [
+    (".bz2", "packed with bzip2"),
+    (".lzma", "packed with lzma"),
+    (".lz4", "packed with lz4"),
+    (".lzo", "packed with lzo"),
+];
 
 /// Finds the modules of all inputs. Directories are searched for files named like modules; a file that is
 /// named is a module whatever its name, unless it looks like a `Module.symvers`.

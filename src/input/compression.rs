@@ -102,9 +102,9 @@ impl Compression {
             if let Some((&magic, behind)) = rest.split_first_chunk::<4>()
                 && SKIPPABLE.contains(&u32::from_le_bytes(magic))
             {
-                let skipped = behind.split_first_chunk::<4>().and_then(|(&size, frame)| {
-                    frame.get(usize::try_from(u32::from_le_bytes(size)).ok()?..)
-                });
+                let skipped = behind
+                    .split_first_chunk::<4>()
+                    .and_then(|(&size, frame)| frame.get(usize::try_from(u32::from_le_bytes(size)).ok()?..));
                 rest = skipped.ok_or_else(|| self.broken("a skippable frame is cut short"))?;
                 continue;
             }

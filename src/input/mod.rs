@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Where bytes come from: what the caller names becomes a list of module files, and each file facts.
 
-mod compression;
 mod collect;
+mod compression;
 mod read;
 
 use std::io;
@@ -51,6 +51,9 @@ pub enum InputErrorKind {
     /// A directory without a module in it.
     #[error("no module in it")]
     NoModules,
+    /// A `Module.symvers` that is to be the reference, without an export in it.
+    #[error("no export in it")]
+    NoExports,
     /// A package, an archive or a compression that is not read.
     #[error("is {0}, which is not read")]
     Unsupported(&'static str),

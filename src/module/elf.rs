@@ -13,7 +13,7 @@ use object::read::elf::{FileHeader, SectionHeader, Sym as _};
 use object::{Endian, Endianness};
 
 use super::bytes::Bytes;
-use crate::limits;
+use crate::{hex, limits};
 
 /// Why a file can't be read as ELF at all.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -22,13 +22,13 @@ pub enum ElfError {
     #[error("the file is empty")]
     Empty,
     /// The first bytes are not `\x7fELF`.
-    #[error("not an ELF file (it starts with {})", hex(.start))]
+    #[error("not an ELF file (it starts with {})", hex::spaced(.start))]
     NotElf {
         /// Up to four bytes.
         start: Vec<u8>,
     },
     /// The identification bytes name a class, byte order or version that does not exist.
-    #[error("unknown ELF class, byte order or version (e_ident {})", hex(.ident))]
+    #[error("unknown ELF class, byte order or version (e_ident {})", hex::spaced(.ident))]
     UnknownIdent {
         /// Bytes 4 to 6 of `e_ident`.
         ident: Vec<u8>,
@@ -65,10 +65,6 @@ pub enum ElfError {
     /// The section names' table is missing or wrong.
     #[error("no table of section names ({0})")]
     NoSectionNames(&'static str),
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")
 }
 
 /// 32 or 64 bits.
@@ -153,7 +149,7 @@ impl Section<'_> {
     /// Whether the loader keeps it in memory (`SHF_ALLOC`).
     #[must_use]
     pub fn allocated(&self) -> bool {
-        self.flags & elf::SHF_ALLOC.0 as u64 != 0
+        self.flags & elf::SHF_ALLOC.0 != 0
     }
 
     /// Size in bytes.
@@ -307,8 +303,7 @@ impl<'d> Elf<'d> {
 
     fn parse_class<H: FileHeader<Endian = Endianness>>(bytes: Bytes<'d>, class: Class) -> Result<Self, ElfError> {
         let len = bytes.size();
-        let header: &H =
-            bytes.read_at(0).map_err(|()| truncated("the ELF header", 0, size_of::<H>() as u64, len))?;
+        let header: &H = bytes.read_at(0).map_err(|()| truncated("the ELF header", 0, size_of::<H>() as u64, len))?;
         let Ok(endian) = header.endian() else {
             return Err(ElfError::UnknownIdent { ident: bytes.get(4, 3).unwrap_or_default().to_vec() });
         };
@@ -321,7 +316,7 @@ impl<'d> Elf<'d> {
             let section = Section {
                 name,
                 kind: raw.sh_type(endian),
-                flags: u64::from(raw.sh_flags(endian).0),
+                flags: raw.sh_flags(endian).0,
                 offset: raw.sh_offset(endian).into(),
                 size: raw.sh_size(endian).into(),
                 link: raw.sh_link(endian),

@@ -200,22 +200,16 @@ struct Crcs<'e, 'd> {
 }
 
 impl<'e, 'd> Crcs<'e, 'd> {
-    fn open(
-        elf: &'e Elf<'d>,
-        symbols: &'e Symbols<'d>,
-        name: &str,
-        count: u64,
-        problems: &mut Vec<Problem>,
-    ) -> Self {
+    fn open(elf: &'e Elf<'d>, symbols: &'e Symbols<'d>, name: &str, count: u64, problems: &mut Vec<Problem>) -> Self {
         let mut crcs = Self { elf, symbols, data: &[], relocations: HashMap::new() };
         let Some((index, section)) = loaded_section(elf, name, problems) else { return crcs };
         crcs.data = elf.data(section);
         match elf.relocations(index) {
-            Some(relocations) => crcs.relocations = relocations.into_iter().map(|entry| (entry.offset, entry)).collect(),
-            None => problems.push(Problem::ExportTable {
-                section: name.into(),
-                reason: "its relocations are not whole entries",
-            }),
+            Some(relocations) => {
+                crcs.relocations = relocations.into_iter().map(|entry| (entry.offset, entry)).collect();
+            }
+            None => problems
+                .push(Problem::ExportTable { section: name.into(), reason: "its relocations are not whole entries" }),
         }
         if count > 0 && section.size() != count * CRC_BYTES {
             problems.push(Problem::ExportTable { section: name.into(), reason: "it has not one CRC for each export" });

@@ -83,9 +83,8 @@ pub(super) fn read(symbols: &Symbols<'_>, versions: &Versions<'_>, problems: &mu
 #[must_use]
 pub fn is_linker_made(name: &str, machine: Machine) -> bool {
     const POWERPC: [&str; 6] = ["_restgpr_", "_savegpr_", "_rest32gpr_", "_save32gpr_", "_restvr_", "_savevr_"];
-    const POWERPC64: [&str; 8] = [
-        "_restgpr0_", "_restgpr1_", "_savegpr0_", "_savegpr1_", "_restfpr_", "_savefpr_", "_restvr_", "_savevr_",
-    ];
+    const POWERPC64: [&str; 8] =
+        ["_restgpr0_", "_restgpr1_", "_savegpr0_", "_savegpr1_", "_restfpr_", "_savefpr_", "_restvr_", "_savevr_"];
     if name == "__this_module" || name == "_GLOBAL_OFFSET_TABLE_" {
         return true;
     }

@@ -19,6 +19,7 @@ mod versions;
 use object::elf::{ET_REL, SHT_SYMTAB};
 
 use crate::exports::Export;
+use crate::hex;
 pub use bytes::Bytes;
 pub use elf::{ElfError, Machine};
 pub use imports::{Binding, Import};
@@ -91,8 +92,7 @@ impl ModuleFacts {
     /// Whether all its licence tags are compatible with the GPL, and there is one: what modpost asks.
     #[must_use]
     pub fn is_gpl_compatible(&self) -> bool {
-        self.modinfo.first("license").is_some()
-            && self.modinfo.all("license").all(license::is_gpl_compatible)
+        self.modinfo.first("license").is_some() && self.modinfo.all("license").all(license::is_gpl_compatible)
     }
 
     /// Whether it claims to come from the kernel's own tree (`intree=Y`); nothing proves it.
@@ -176,5 +176,5 @@ fn build_id(elf: &Elf<'_>) -> Option<Box<str>> {
     let (name, id) = (elf.u32_at(data, 0)?, elf.u32_at(data, 4)?);
     let start = 12_usize.checked_add(usize::try_from(name).ok()?.checked_next_multiple_of(4)?)?;
     let id = data.get(start..start.checked_add(usize::try_from(id).ok()?)?)?;
-    Some(id.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into())
+    Some(hex::digits(id).into())
 }

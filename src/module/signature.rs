@@ -98,7 +98,10 @@ mod tests {
     fn refuses_what_the_kernel_refuses() {
         assert_eq!(find_in(MARKER), Err(SignatureError::Length { len: 12 }));
         assert_eq!(find_in(&signed(b"ELF", INFO, 4, b"")), Err(SignatureError::Length { len: 4 }));
-        assert_eq!(find_in(&signed(b"ELF", [0, 0, 1, 0, 0, 0, 0, 0], 0, b"")), Err(SignatureError::Type { id_type: 1 }));
+        assert_eq!(
+            find_in(&signed(b"ELF", [0, 0, 1, 0, 0, 0, 0, 0], 0, b"")),
+            Err(SignatureError::Type { id_type: 1 })
+        );
         assert_eq!(find_in(&signed(b"ELF", [0, 4, 2, 0, 0, 0, 0, 0], 0, b"")), Err(SignatureError::Fields));
     }
 }

@@ -57,10 +57,8 @@ pub(super) fn write_finding(out: &mut dyn Write, finding: &Finding) -> io::Resul
 }
 
 fn modules(out: &mut dyn Write, report: &CheckReport<'_>) -> io::Result<()> {
-    let shown: Vec<_> = report
-        .shown()
-        .filter(|judgement| report.all || judgement.subject.family_imports().next().is_some())
-        .collect();
+    let shown: Vec<_> =
+        report.shown().filter(|judgement| report.all || judgement.subject.family_imports().next().is_some()).collect();
     let widest = shown.iter().map(|judgement| judgement.subject.name.as_str().len()).max().unwrap_or(0);
     for judgement in &shown {
         let (style, verdict) = verdict_style(judgement.verdict);
@@ -97,7 +95,8 @@ fn families(judgement: &Judgement<'_>) -> String {
                 })
             };
             // What gives access first; the rest only lets go or asks.
-            let symbols: Vec<&str> = of_family(true).chain(of_family(false)).map(|import| &*import.import.name).collect();
+            let symbols: Vec<&str> =
+                of_family(true).chain(of_family(false)).map(|import| &*import.import.name).collect();
             let more = symbols.len().saturating_sub(SYMBOLS_SHOWN);
             let shown = symbols.into_iter().take(SYMBOLS_SHOWN).collect::<Vec<_>>().join(", ");
             let only_asks = if of_family(true).next().is_none() { ", gives no access" } else { "" };

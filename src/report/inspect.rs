@@ -9,8 +9,8 @@ use serde::Serialize;
 
 use super::human::write_finding;
 use super::json::{ExportV1, FindingV1, ImportV1, write_document};
-use super::style::{FAINT, STRONG};
 use super::standing_phrase;
+use super::style::{FAINT, STRONG};
 use crate::exports::{Provided, Tier};
 use crate::gate::{Judgement, ResolvedImport, Verdict};
 use crate::module::{Binding, ModuleFacts};
@@ -101,7 +101,8 @@ fn imports(out: &mut dyn Write, judgement: &Judgement<'_>) -> io::Result<()> {
         }
         let mut by_provider: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for import in of_tier {
-            let provider = import.provided.map_or_else(|| "?".to_owned(), |provided| provided.provider_name().to_string());
+            let provider =
+                import.provided.map_or_else(|| "?".to_owned(), |provided| provided.provider_name().to_string());
             let weak = if import.import.binding == Binding::Weak { " (weak)" } else { "" };
             by_provider.entry(provider).or_default().push(format!("{}{weak}", import.import.name));
         }
@@ -195,8 +196,8 @@ pub fn json(out: &mut dyn Write, judgements: &[Judgement<'_>]) -> io::Result<()>
 
 fn own_exports(judgement: &Judgement<'_>) -> Vec<Provided> {
     let provider: Box<str> = judgement.subject.name.as_str().into();
-    let provided = |export: &crate::exports::Export| Provided { export: export.clone(), provider: provider.clone() };
-    judgement.subject.facts.exports.iter().map(provided).collect()
+    let own = |export: &crate::exports::Export| Provided { export: export.clone(), provider: provider.clone() };
+    judgement.subject.facts.exports.iter().map(own).collect()
 }
 
 fn module<'a>(judgement: &'a Judgement<'a>, own: &'a [Provided]) -> ModuleV1<'a> {

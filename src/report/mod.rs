@@ -110,13 +110,15 @@ impl<'a> CheckReport<'a> {
                     .to_owned()
             }),
         };
-        let claimed = self.judgements.iter().filter(|judgement| judgement.registration().is_some()).count();
+        let claims = |judgement: &&Judgement<'_>| {
+            judgement.registration().is_some() && judgement.subject.family_imports().next().is_some()
+        };
+        let claimed = self.judgements.iter().filter(claims).count();
         let identity = Coverage {
             what: "identities proven",
             seen: 0,
             of: claimed,
-            note: (claimed > 0)
-                .then(|| "registered names are the modules' own claims, and so is intree=Y".to_owned()),
+            note: (claimed > 0).then(|| "registered names are the modules' own claims, and so is intree=Y".to_owned()),
         };
         vec![modules, exports, identity]
     }

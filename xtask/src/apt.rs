@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use crate::shell::{TaskError, output, text};
 
 /// Package lists younger than this are not fetched again.
-const LISTS_AGE: Duration = Duration::from_secs(12 * 60 * 60);
+const LISTS_AGE: Duration = Duration::from_hours(12);
 
 /// The machine's mirrors.
 #[derive(Debug)]
@@ -148,7 +148,8 @@ impl Mirrors {
             }
         }
         let find = |suite: &str| entries.iter().find(|entry| entry.suites.iter().any(|known| known == suite));
-        let main = find(&codename).ok_or_else(|| TaskError::Other(format!("no apt source for {codename} on this machine")))?;
+        let main =
+            find(&codename).ok_or_else(|| TaskError::Other(format!("no apt source for {codename} on this machine")))?;
         let security = find(&format!("{codename}-security")).map(|entry| entry.uri.clone());
         let options = main.signed_by.as_ref().map(|key| format!("[signed-by={key}] ")).unwrap_or_default();
         Ok(Self { main: main.uri.clone(), security, options })
@@ -185,7 +186,11 @@ fn deb822(stanza: &str) -> Option<Source> {
     };
     let uri = field("URIs")?.split_whitespace().next()?;
     let suites = field("Suites")?.split_whitespace().map(Into::into).collect();
-    Some(Source { uri: uri.into(), suites, signed_by: field("Signed-By").filter(|key| key.starts_with('/')).map(Into::into) })
+    Some(Source {
+        uri: uri.into(),
+        suites,
+        signed_by: field("Signed-By").filter(|key| key.starts_with('/')).map(Into::into),
+    })
 }
 
 #[cfg(test)]
@@ -195,10 +200,18 @@ mod tests {
     #[test]
     fn reads_both_kinds_of_sources() {
         let line = one_line("deb [arch=amd64 signed-by=/k.gpg] http://m/d bookworm main contrib").unwrap();
-        assert_eq!((line.uri.as_str(), line.suites, line.signed_by.as_deref()), ("http://m/d", vec!["bookworm".to_owned()], Some("/k.gpg")));
+        assert_eq!(
+            (line.uri.as_str(), line.suites, line.signed_by.as_deref()),
+            ("http://m/d", vec!["bookworm".to_owned()], Some("/k.gpg"))
+        );
         assert!(one_line("# deb http://m/d bookworm main").is_none());
         assert!(one_line("deb-src http://m/d bookworm main").is_none());
-        let stanza = deb822("Types: deb\n# a: b\nURIs: http://m/d\nSuites: a a-updates\nComponents: main\nSigned-By: /k.gpg").unwrap();
-        assert_eq!((stanza.uri.as_str(), stanza.suites.len(), stanza.signed_by.as_deref()), ("http://m/d", 2, Some("/k.gpg")));
+        let stanza =
+            deb822("Types: deb\n# a: b\nURIs: http://m/d\nSuites: a a-updates\nComponents: main\nSigned-By: /k.gpg")
+                .unwrap();
+        assert_eq!(
+            (stanza.uri.as_str(), stanza.suites.len(), stanza.signed_by.as_deref()),
+            ("http://m/d", 2, Some("/k.gpg"))
+        );
     }
 }

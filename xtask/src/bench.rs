@@ -26,7 +26,10 @@ pub fn task(names: &[String]) -> Result<(), TaskError> {
     let usual = ["6.1".to_owned(), "newest".to_owned()];
     let names = if names.is_empty() { &usual[..] } else { names };
     println!("medians of {PAIRS} pairs; symgate check against depmod -n on the same tree");
-    println!("{:<20} {:>9} {:>9} {:>7} {:>11} {:>11} {:>7}", "kernel", "symgate s", "depmod s", "ratio", "symgate MiB", "depmod MiB", "ratio");
+    println!(
+        "{:<20} {:>9} {:>9} {:>7} {:>11} {:>11} {:>7}",
+        "kernel", "symgate s", "depmod s", "ratio", "symgate MiB", "depmod MiB", "ratio"
+    );
     for kernel in corpus::kernels(names)? {
         let mut ours = Vec::new();
         let mut theirs = Vec::new();

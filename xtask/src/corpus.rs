@@ -53,7 +53,9 @@ pub fn module_files(folder: &Path) -> Vec<PathBuf> {
         [".ko", ".ko.xz", ".ko.zst", ".ko.gz"].iter().any(|ending| name.ends_with(ending))
     };
     let walk = WalkDir::new(folder).sort_by_file_name().into_iter().flatten();
-    walk.filter(|entry| entry.file_type().is_file() && is_module(entry.path())).map(walkdir::DirEntry::into_path).collect()
+    walk.filter(|entry| entry.file_type().is_file() && is_module(entry.path()))
+        .map(walkdir::DirEntry::into_path)
+        .collect()
 }
 
 /// Where corpora are kept: `SYMGATE_CORPUS`, else an ignored folder of the repository.

@@ -28,9 +28,11 @@ pub fn task(names: &[String]) -> Result<(), TaskError> {
     println!("{:<18} {:<28} {:>9} {:>9} {:>6}", "kernel", "compared", "symgate", "other", "differ");
     for kernel in corpus::kernels(names)? {
         let plain = unpack(&kernel)?;
+        let undefined = undefined(&kernel, &plain)?;
         let comparisons = [
             ("exports / Module.symvers", exports(&program, &kernel)?),
-            ("imports / nm -u", imports(&program, &kernel, &plain)?),
+            ("families / nm -u and symvers", families(&program, &kernel, &undefined)?),
+            ("imports / nm -u", (imports(&program, &kernel)?, undefined)),
             ("modinfo / modinfo -0", modinfo(&program, &kernel)?),
         ];
         for (what, (ours, theirs)) in comparisons {
@@ -83,10 +85,7 @@ fn exports(program: &Path, kernel: &Kernel) -> Result<(Lines, Lines), TaskError>
     let ours = text(&program.display().to_string(), args.into_iter().chain([kernel.modules.as_os_str()]))?;
     let theirs = fs::read_to_string(&kernel.symvers).map_err(TaskError::io(&kernel.symvers))?;
     let of_modules = |line: &&str| line.split('\t').nth(2) != Some("vmlinux");
-    Ok((
-        ours.lines().map(str::to_owned).collect(),
-        theirs.lines().filter(of_modules).map(str::to_owned).collect(),
-    ))
+    Ok((ours.lines().map(str::to_owned).collect(), theirs.lines().filter(of_modules).map(str::to_owned).collect()))
 }
 
 /// What `inspect` says of each module, by its path below the modules' folder.
@@ -102,39 +101,76 @@ fn string(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-fn items<'v>(value: &'v Value) -> impl Iterator<Item = &'v Value> {
+fn items(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
 
-/// Undefined symbols with their bindings, against `nm -u`.
-fn imports(program: &Path, kernel: &Kernel, plain: &[(PathBuf, PathBuf)]) -> Result<(Lines, Lines), TaskError> {
-    let mut ours = Lines::new();
+/// Undefined symbols with their bindings, as symgate reads them.
+fn imports(program: &Path, kernel: &Kernel) -> Result<Lines, TaskError> {
+    let mut lines = Lines::new();
     for (path, module) in inspect(program, kernel)? {
         for import in items(&module["imports"]) {
             let letter = if import["binding"] == "weak" { "w" } else { "U" };
-            ours.insert(format!("{path} {letter} {}", string(&import["symbol"])));
+            lines.insert(format!("{path} {letter} {}", string(&import["symbol"])));
         }
     }
+    Ok(lines)
+}
+
+/// The same as `nm -u` reads them.
+fn undefined(kernel: &Kernel, plain: &[(PathBuf, PathBuf)]) -> Result<Lines, TaskError> {
     let labels: BTreeMap<&Path, String> =
         plain.iter().map(|(file, plain)| (plain.as_path(), label(kernel, file))).collect();
-    let batches: Vec<Vec<&Path>> = plain
-        .chunks(BATCH)
-        .map(|batch| batch.iter().map(|(_, plain)| plain.as_path()).collect())
-        .collect();
-    let printed: Vec<String> = batches
-        .par_iter()
-        .map(|batch| text("nm", ["-u".as_ref(), "-A".as_ref()].into_iter().chain(batch.iter().map(|path| path.as_os_str()))))
+    let printed: Vec<String> = plain
+        .par_chunks(BATCH)
+        .map(|batch| {
+            let files = batch.iter().map(|(_, plain)| plain.as_os_str());
+            text("nm", ["-u".as_ref(), "-A".as_ref()].into_iter().chain(files))
+        })
         .collect::<Result<_, _>>()?;
-    let mut theirs = Lines::new();
+    let mut lines = Lines::new();
     for line in printed.iter().flat_map(|text| text.lines()) {
         let Some((path, rest)) = line.split_once(": ") else { continue };
         let mut words = rest.split_whitespace();
         if let (Some(letter), Some(symbol), Some(label)) = (words.next(), words.next(), labels.get(Path::new(path))) {
             let letter = if letter == "v" { "w" } else { letter };
-            theirs.insert(format!("{label} {letter} {symbol}"));
+            lines.insert(format!("{label} {letter} {symbol}"));
         }
     }
-    Ok((ours, theirs))
+    Ok(lines)
+}
+
+/// Who imports a family's symbols, told from the kernel's own table by namespace and name; and the kernel's own
+/// modules pass.
+fn families(program: &Path, kernel: &Kernel, undefined: &Lines) -> Result<(Lines, Lines), TaskError> {
+    let arguments = ["check".as_ref(), "--format".as_ref(), "json".as_ref(), "--symvers".as_ref()];
+    let arguments = arguments.into_iter().chain([kernel.symvers.as_os_str(), kernel.modules.as_os_str()]);
+    // A denied module makes this an error, which is right: these are the kernel's own.
+    let json = output(&program.display().to_string(), arguments)?;
+    let document: Value = serde_json::from_slice(&json).map_err(|error| TaskError::Other(error.to_string()))?;
+    let mut ours = Lines::new();
+    for module in items(&document["modules"]) {
+        for import in items(&module["imports"]) {
+            ours.insert(format!("{} {}", string(&module["path"]), string(&import["symbol"])));
+        }
+    }
+    let symvers = fs::read_to_string(&kernel.symvers).map_err(TaskError::io(&kernel.symvers))?;
+    let members: BTreeSet<&str> = symvers.lines().filter_map(member).collect();
+    let theirs = undefined.iter().filter_map(|line| {
+        let mut words = line.rsplitn(3, ' ');
+        let (symbol, path) = (words.next()?, words.nth(1)?);
+        members.contains(symbol).then(|| format!("{path} {symbol}"))
+    });
+    Ok((ours, theirs.collect()))
+}
+
+/// The symbol of a `Module.symvers` line, if it is of DMA-BUF or P2PDMA.
+fn member(line: &str) -> Option<&str> {
+    let columns: Vec<&str> = line.split('\t').collect();
+    let (symbol, provider, namespace) = (*columns.get(1)?, *columns.get(2)?, *columns.get(4)?);
+    let by_namespace = ["DMA_BUF", "DMA_BUF_HEAP"].contains(&namespace);
+    let by_name = symbol.starts_with("dma_buf_") || symbol.contains("p2pdma") || symbol.contains("p2pmem");
+    (provider == "vmlinux" && (by_namespace || by_name)).then_some(symbol)
 }
 
 fn label(kernel: &Kernel, file: &Path) -> String {
@@ -151,7 +187,9 @@ fn modinfo(program: &Path, kernel: &Kernel) -> Result<(Lines, Lines), TaskError>
             let (tag, value) = (string(&tag["tag"]), string(&tag["value"]));
             // modinfo shows a parameter's description and type as one.
             match (tag.as_str(), value.split_once(':')) {
-                ("parm", Some((name, description))) => parameters.entry(name.into()).or_default().0 = description.into(),
+                ("parm", Some((name, description))) => {
+                    parameters.entry(name.into()).or_default().0 = description.into();
+                }
                 ("parmtype", Some((name, kind))) => parameters.entry(name.into()).or_default().1 = kind.into(),
                 _ => insert_numbered(&mut ours, &mut counts, format!("{path} {tag}={value}")),
             }

@@ -56,7 +56,10 @@ pub fn repository() -> PathBuf {
 pub fn symgate() -> Result<PathBuf, TaskError> {
     let root = repository();
     let manifest = root.join("Cargo.toml");
-    output("cargo", ["build", "--quiet", "--release", "--manifest-path"].map(OsStr::new).into_iter().chain([manifest.as_os_str()]))?;
+    output(
+        "cargo",
+        ["build", "--quiet", "--release", "--manifest-path"].map(OsStr::new).into_iter().chain([manifest.as_os_str()]),
+    )?;
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
     Ok(target.join("release/symgate"))
 }

@@ -24,7 +24,15 @@ struct Pass {
 const PASSES: [Pass; 4] = [
     Pass {
         modules: &[
-            "sg_export", "sg_user", "sg_get", "sg_put", "sg_harmless", "sg_tags", "sg_tags_agree", "vmwgfx", "habanalabs",
+            "sg_export",
+            "sg_user",
+            "sg_get",
+            "sg_put",
+            "sg_harmless",
+            "sg_tags",
+            "sg_tags_agree",
+            "vmwgfx",
+            "habanalabs",
         ],
         options: "",
         before: None,
@@ -77,7 +85,10 @@ fn chroot(suite: &str) -> Result<PathBuf, TaskError> {
     fs::create_dir_all(&root).map_err(TaskError::io(&root))?;
     let mirror = apt::mirror()?;
     let packages = "--include=gcc,make,libc6-dev,linux-headers-amd64";
-    output("debootstrap", ["--variant=minbase".as_ref(), packages.as_ref(), suite.as_ref(), root.as_os_str(), mirror.as_ref()])?;
+    output(
+        "debootstrap",
+        ["--variant=minbase".as_ref(), packages.as_ref(), suite.as_ref(), root.as_os_str(), mirror.as_ref()],
+    )?;
     fs::write(&stamp, "").map_err(TaskError::io(&stamp))?;
     Ok(root)
 }
@@ -129,7 +140,10 @@ fn build(root: &Path, release: &str, pass: &Pass, folder: &Path) -> Result<(), T
 fn excerpt(symvers: &Path, folder: &Path) -> Result<(), TaskError> {
     let whole = fs::read_to_string(symvers).map_err(TaskError::io(symvers))?;
     let built = corpus::module_files(folder);
-    let undefined = text("nm", ["-u", "-A"].map(std::ffi::OsStr::new).into_iter().chain(built.iter().map(|file| file.as_os_str())))?;
+    let undefined = text(
+        "nm",
+        ["-u", "-A"].map(std::ffi::OsStr::new).into_iter().chain(built.iter().map(|file| file.as_os_str())),
+    )?;
     let wanted: BTreeSet<&str> = undefined.lines().filter_map(|line| line.split_whitespace().last()).collect();
     let lines: String = whole
         .lines()

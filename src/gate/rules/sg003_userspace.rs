@@ -18,7 +18,9 @@ fn check(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
         return;
     };
     let standing = subject.assessment.as_ref().map(|assessment| assessment.standing);
-    let Some(severity) = severity(standing, subject.facts.claims_intree(), subject.context.terms.profile) else { return };
+    let Some(severity) = severity(standing, subject.facts.claims_intree(), subject.context.terms.profile) else {
+        return;
+    };
     let found = match &subject.assessment {
         None => "is registered without any open userspace".to_owned(),
         Some(assessment) => format!(

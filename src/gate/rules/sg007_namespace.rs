@@ -44,9 +44,10 @@ fn check(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
     for (namespace, imports) in missing {
         let symbols = names(&imports);
         let (message, help) = match namespace.strip_prefix(MODULES_PREFIX) {
-            Some(modules) => {
-                (format!("uses {}, which is for {modules} only", list(&symbols)), "only those modules may use it".to_owned())
-            }
+            Some(modules) => (
+                format!("uses {}, which is for {modules} only", list(&symbols)),
+                "only those modules may use it".to_owned(),
+            ),
             None => (
                 format!("uses {} from namespace {namespace}, but does not import it", list(&symbols)),
                 format!("add MODULE_IMPORT_NS(\"{namespace}\"), without the quotes before 6.13"),

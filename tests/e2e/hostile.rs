@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Inputs that are broken, or made to fool: each gets a clear error or finding and the exit status that the
+//! design gives it, and none a pass.
+
+use std::os::unix::fs::symlink;
+
+use object::SymbolScope;
+
+use crate::support::ko::{Ko, section, undefined};
+use crate::support::{Run, check, folder, root, run, testdata, write};
+
+/// Checks one file of this name and content.
+fn check_file(name: &str, bytes: &[u8]) -> Run {
+    let folder = folder();
+    let path = write(folder.path(), name, bytes);
+    let mut run = check(&[&path]);
+    let place = folder.path().display().to_string();
+    run.stdout = run.stdout.replace(&place, "@DIR@");
+    run.stderr = run.stderr.replace(&place, "@DIR@");
+    run
+}
+
+/// The file yields no facts: SG013 names it, and the exit status is 3.
+fn unreadable(name: &str, bytes: &[u8], reason: &str) {
+    let run = check_file(name, bytes);
+    assert_eq!(run.status, 3, "{}", run.all());
+    assert!(run.stdout.contains("denied[SG013 malformed]"), "{}", run.all());
+    assert!(run.stdout.contains(&format!("can't be read: {reason}")), "{}", run.all());
+    assert!(run.stderr.starts_with(&format!("ERROR: symgate: @DIR@/{name}: {reason}")), "{}", run.all());
+}
+
+/// The file is read, and SG013 says what is wrong with it.
+fn malformed(bytes: &[u8], reason: &str) {
+    let run = check_file("m.ko", bytes);
+    assert_eq!(run.status, 1, "{}", run.all());
+    assert!(run.stdout.contains(&format!("denied[SG013 malformed]: module m {reason}")), "{}", run.all());
+}
+
+fn good() -> Vec<u8> {
+    std::fs::read(testdata("6.1/sg_harmless.ko")).unwrap()
+}
+
+#[test]
+fn empty_short_and_foreign_files() {
+    unreadable("m.ko", b"", "the file is empty");
+    unreadable("m.ko", b"\x7fEL", "not an ELF file (it starts with 7f 45 4c)");
+    unreadable("m.ko", b"\x7fELF", "truncated: the ELF identification");
+    unreadable("m.ko", b"#!/bin/sh\n", "not an ELF file (it starts with 23 21 2f 62)");
+    unreadable("m.ko", b"\x7fELF\x03\x01\x01", "unknown ELF class, byte order or version");
+    unreadable("m.ko", b"\x7fELF\x02\x01\x01", "truncated: the ELF header");
+}
+
+#[test]
+fn truncated_modules() {
+    let good = good();
+    unreadable("m.ko", &good[..good.len() - 1], "truncated: the section headers");
+    unreadable("m.ko", &good[..good.len() / 2], "truncated: the section headers");
+}
+
+#[test]
+fn headers_that_lie() {
+    let patched = |at: usize, bytes: &[u8]| {
+        let mut module = good();
+        module[at..at + bytes.len()].copy_from_slice(bytes);
+        module
+    };
+    let table = u64::from_le_bytes(good()[0x28..0x30].try_into().unwrap());
+    let field = |section: u64, offset: u64| usize::try_from(table + section * 64 + offset).unwrap();
+    unreadable("m.ko", &patched(0x28, &[0; 8]), "no sections");
+    unreadable("m.ko", &patched(0x28, &[0xff; 8]), "truncated: the section headers");
+    unreadable("m.ko", &patched(0x3a, &[65, 0]), "section headers of 65 bytes, not 64");
+    unreadable("m.ko", &patched(0x3c, &[0xff, 0xff]), "65535 sections, more than the 65280");
+    unreadable("m.ko", &patched(0x3e, &[0, 0]), "no table of section names (e_shstrndx is 0)");
+    unreadable("m.ko", &patched(0x3e, &[0xf0, 0xf0]), "no table of section names (e_shstrndx is out of range)");
+    unreadable("m.ko", &patched(field(3, 0), &[0xff; 4]), "no table of section names (a name does not end in it)");
+    unreadable("m.ko", &patched(field(3, 24), &[0xff; 8]), "truncated: section ");
+    // 2^32 sections, by the count in the first header.
+    let mut module = patched(0x3c, &[0, 0]);
+    module[field(0, 32)..field(0, 40)].copy_from_slice(&(1_u64 << 32).to_le_bytes());
+    unreadable("m.ko", &module, "4294967296 sections, more than the 65280");
+}
+
+#[test]
+fn no_sections_or_no_symbols() {
+    let folder = folder();
+    let module = Ko::importing("m", &["dma_buf_get"]).build();
+    let path = write(folder.path(), "m.ko", &module);
+    let strip = std::process::Command::new("strip").args(["--strip-all", "-R", ".symtab", &path]).status();
+    if strip.is_ok_and(|status| status.success()) {
+        malformed(&std::fs::read(&path).unwrap(), "has no symbol table: what it imports can't be told");
+    }
+    // The same by hand: the symbol table becomes a section of another type.
+    malformed(&without_symbol_table(&module), "has no symbol table: what it imports can't be told");
+}
+
+fn without_symbol_table(module: &[u8]) -> Vec<u8> {
+    let mut module = module.to_vec();
+    let table = usize::try_from(u64::from_le_bytes(module[0x28..0x30].try_into().unwrap())).unwrap();
+    let count = usize::from(u16::from_le_bytes(module[0x3c..0x3e].try_into().unwrap()));
+    for section in 0..count {
+        let kind = table + section * 64 + 4;
+        if module[kind..kind + 4] == 2_u32.to_le_bytes() {
+            module[kind] = 1;
+        }
+    }
+    module
+}
+
+#[test]
+fn what_the_loader_refuses() {
+    let ko = Ko::importing("m", &["dma_buf_put"]);
+    let mut object = ko.object();
+    section(&mut object, ".modinfo", b"license=MIT\0", 1);
+    malformed(&object.write().unwrap(), "has more than one section .modinfo");
+
+    let mut object = ko.object();
+    object.add_symbol(object::write::Symbol {
+        name: b"shared".to_vec(),
+        value: 8,
+        size: 8,
+        kind: object::SymbolKind::Data,
+        scope: SymbolScope::Linkage,
+        weak: false,
+        section: object::write::SymbolSection::Common,
+        flags: object::SymbolFlags::None,
+    });
+    malformed(&object.write().unwrap(), "has common symbols (shared)");
+
+    let mut object = ko.object();
+    let hidden = undefined(&mut object, "dma_buf_get", false, SymbolScope::Unknown);
+    object.symbol_mut(hidden).flags =
+        object::SymbolFlags::Elf { st_info: object::elf::SymbolInfo(0), st_other: object::elf::SymbolOther(0) };
+    let run = check_file("m.ko", &object.write().unwrap());
+    assert!(run.stdout.contains("imports dma_buf_get by local symbols"), "{}", run.all());
+    assert!(run.stdout.contains("denied[SG001 unregistered]: module m gets at dma-buf"), "{}", run.all());
+
+    malformed(
+        &ko.clone().modinfo("license=GPL|name=other|").build(),
+        "is named \"m\" in .gnu.linkonce.this_module, but \"other\"",
+    );
+    malformed(
+        &ko.clone().modinfo("license=GPL|description=x|stray|").build(),
+        "has a string without '=' in .modinfo: \"stray\"",
+    );
+    malformed(
+        &ko.clone()
+            .modinfo("license=GPL|author=\u{fffd}|")
+            .build()
+            .iter()
+            .map(|&byte| if byte == 0xef { 0xff } else { byte })
+            .collect::<Vec<_>>(),
+        "has a .modinfo that is not UTF-8",
+    );
+}
+
+#[test]
+fn programs_are_no_modules() {
+    let run = check(&[env!("CARGO_BIN_EXE_symgate")]);
+    assert_eq!(run.status, 1, "{}", run.all());
+    assert!(run.stdout.contains("is not a relocatable object (e_type 3)"), "{}", run.all());
+}
+
+#[test]
+fn a_signature_comes_off_first_and_a_broken_one_is_told() {
+    let marker = b"~Module signature appended~\n";
+    let signed = |len: u32| {
+        [
+            good(),
+            b"not really PKCS#7".to_vec(),
+            vec![0, 0, 2, 0, 0, 0, 0, 0],
+            len.to_be_bytes().to_vec(),
+            marker.to_vec(),
+        ]
+        .concat()
+    };
+    assert_eq!(check_file("m.ko", &signed(17)).status, 0);
+    let run = check_file("m.ko", &signed(u32::MAX));
+    assert_eq!(run.status, 1);
+    assert!(run.stdout.contains("ends with a broken signature: its length of 4294967295 bytes"), "{}", run.all());
+    // One that claims part of the module itself leaves a module that is cut short.
+    unreadable("m.ko", &signed(18), "truncated: the section headers");
+}
+
+#[test]
+fn broken_packing() {
+    unreadable("m.ko.xz", b"\xfd7zXZ\0no", "broken xz data: ");
+    unreadable("m.ko.gz", b"\x1f\x8bno", "broken gzip data: ");
+    unreadable("m.ko.zst", b"\x28\xb5\x2f\xfdno", "broken zstd data: ");
+    unreadable("m.ko.zst", b"\x50\x2a\x4d\x18\xff\xff\xff\xff", "not an ELF file");
+    let run = check_file("m.ko.bz2", b"BZh91AY");
+    assert_eq!((run.status, run.stdout.contains("SG013")), (3, false), "{}", run.all());
+    assert!(run.stderr.contains("m.ko.bz2: is packed with bzip2, which is not read"), "{}", run.all());
+}
+
+#[test]
+fn what_is_there_but_no_file() {
+    let folder = folder();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let told = |args: &[&str], message: &str| {
+        let run = check(args);
+        assert_eq!(run.status, 3, "{}", run.all());
+        assert!(run.stderr.contains(message), "{}", run.all());
+    };
+    told(&[&at("nowhere.ko")], "nowhere.ko: No such file or directory");
+    std::fs::create_dir(at("empty")).unwrap();
+    told(&[&at("empty")], "empty: no module in it");
+    assert_eq!(check(&["--allow-empty", &at("empty")]).status, 0);
+    std::fs::create_dir(at("dir.ko")).unwrap();
+    told(&[&at("dir.ko")], "dir.ko: no module in it");
+    let made = std::process::Command::new("mkfifo").arg(at("fifo.ko")).status();
+    assert!(made.is_ok_and(|status| status.success()));
+    told(&[&at("fifo.ko")], "fifo.ko: is a FIFO, not a file");
+    told(&["/dev/null"], "/dev/null: is a device, not a file");
+    // The same inside a tree, beside a good module.
+    write(folder.path(), "good.ko", good());
+    symlink(at("nowhere.ko"), at("dangling.ko")).unwrap();
+    let run = check(&[&folder.path().display().to_string()]);
+    assert_eq!(run.status, 3, "{}", run.all());
+    assert!(run.stderr.contains("ERROR: symgate: dangling.ko: "), "{}", run.all());
+    assert!(run.stderr.contains("ERROR: symgate: fifo.ko: is a FIFO, not a file"), "{}", run.all());
+    assert!(run.stdout.contains("1 module: 0 get at a family's symbols"), "{}", run.all());
+    told(&["--symvers", &at("nowhere"), "testdata/6.1/sg_get.ko"], "nowhere: No such file or directory");
+    told(&["--symvers", &at("empty"), "testdata/6.1/sg_get.ko"], "empty: is a directory, not a file");
+    told(&["--symvers", &write(folder.path(), "none", ""), "testdata/6.1/sg_get.ko"], "none: no export in it");
+    told(&["--symvers", "README.md", "testdata/6.1/sg_get.ko"], "README.md: line 1, column 1: ");
+}
+
+#[test]
+fn unreadable_files() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = folder();
+    let path = write(folder.path(), "m.ko", good());
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o000)).unwrap();
+    if std::fs::File::open(&path).is_ok() {
+        // Root reads everything; a file that can't be read is then one whose link leads in a circle.
+        std::fs::remove_file(&path).unwrap();
+        symlink(&path, &path).unwrap();
+    }
+    let run = check(&[&path]);
+    assert_eq!(run.status, 3, "{}", run.all());
+    assert!(run.stderr.starts_with("ERROR: symgate: "), "{}", run.all());
+}
+
+#[test]
+fn trees_with_links() {
+    let folder = folder();
+    let place = folder.path();
+    write(place, "real/m.ko", good());
+    symlink("../real", place.join("real/loop")).unwrap();
+    symlink("m.ko", place.join("real/link.ko")).unwrap();
+    write(place, "elsewhere/other.ko", std::fs::read(testdata("6.1/sg_get.ko")).unwrap());
+    symlink("../elsewhere", place.join("real/updates")).unwrap();
+    // Where a kernel's modules point to its source; nothing there is installed.
+    symlink("../elsewhere", place.join("real/build")).unwrap();
+    let run = check(&["--all", &place.join("real").display().to_string()]);
+    assert_eq!(run.status, 1, "{}", run.all());
+    assert!(run.stdout.contains("in updates/other.ko"), "{}", run.all());
+    assert!(run.stdout.contains("3 modules: 1 gets at a family's symbols"), "{}", run.all());
+}
+
+#[test]
+fn packed_modules_read_as_plain_ones() {
+    let folder = folder();
+    let plain = std::fs::read(testdata("6.1/sg_get.ko")).unwrap();
+    for (tool, ending) in [("xz", "xz"), ("zstd", "zst"), ("gzip", "gz")] {
+        write(folder.path(), "sg_get.ko", &plain);
+        let path = folder.path().join("sg_get.ko").display().to_string();
+        let packed = std::process::Command::new(tool).args(["-f", "-q", &path]).status();
+        if !packed.is_ok_and(|status| status.success()) {
+            continue;
+        }
+        let packed = format!("{path}.{ending}");
+        let run = run(["classify", "--format", "symvers", &packed]);
+        assert_eq!(run.status, 0, "{}", run.all());
+        let run = check(&[&packed]);
+        assert!(run.stdout.contains("denied[SG001 unregistered]: module sg_get"), "{}", run.all());
+        std::fs::remove_file(packed).unwrap();
+    }
+}
+
+#[test]
+fn the_reader_that_stops_reading_changes_nothing() {
+    let command = format!(
+        "{} check --today 2026-12-01 testdata/6.1/sg_get.ko | head -c 1 >/dev/null; echo ${{PIPESTATUS[0]}}",
+        env!("CARGO_BIN_EXE_symgate")
+    );
+    let output = std::process::Command::new("bash").current_dir(root()).args(["-c", &command]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "1");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}

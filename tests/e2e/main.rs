@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! End to end: a command line goes in, and its whole output is compared.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on has failed")]
+
+mod check;
+mod determinism;
+mod hostile;
+mod layouts;
+mod mutations;
+mod registry;
+mod show;
+mod support;
+mod tidy;

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Allowlists from disk: what they change, and what is said of bad ones.
+
+use std::path::Path;
+
+use crate::support::{Run, check, folder, root, write};
+
+/// A registry in which `sg_get` is registered, with a userspace of this kind.
+fn registry(folder: &Path, kind: &str, families: &str) {
+    let policy = std::fs::read_to_string(root().join("allowlists/policy.toml")).unwrap();
+    write(folder, "policy.toml", policy);
+    extra(folder, kind, families);
+}
+
+fn extra(folder: &Path, kind: &str, families: &str) {
+    let record = |is: &str| format!("{{ is = \"{is}\", evidence = \"test\", checked = \"2026-11-01\" }}");
+    let mut userspaces =
+        String::from("[[userspace]]\nname = \"tested\"\ntitle = \"Tested\"\nurl = \"https://example.org\"\n");
+    let axes = [
+        ("licence", "MIT"),
+        ("upstream", "canonical"),
+        ("kind", kind),
+        ("compiler", "none"),
+        ("firmware", "none"),
+        ("documentation", "yes"),
+        ("released", "yes"),
+        ("packaged", "no"),
+        ("reviewed", "yes"),
+        ("activity", "2026-10-01"),
+    ];
+    for (axis, is) in axes {
+        userspaces.push_str(&format!("{axis} = {}\n", record(is)));
+    }
+    write(folder, "userspaces.toml", userspaces);
+    let module = format!(
+        "[[module]]\nname = \"sg-get\"\nfamilies = [{families}]\nsubsystem = \"misc\"\n\
+         [[module.userspace]]\nname = \"tested\"\npart = \"all\"\ncoverage = {}\n",
+        record("unproven")
+    );
+    write(folder, "modules.toml", module);
+}
+
+fn check_get(option: &str, folder: &Path) -> Run {
+    let symvers = "testdata/6.1/Module.symvers";
+    let folder = folder.display().to_string();
+    let mut run = check(&[option, &folder, "--symvers", symvers, "testdata/6.1/sg_get.ko"]);
+    run.stdout = run.stdout.replace(&folder, "@DIR@");
+    run.stderr = run.stderr.replace(&folder, "@DIR@");
+    run
+}
+
+#[test]
+fn a_registry_on_disk_replaces_or_adds() {
+    for option in ["--allowlists", "--add-allowlists"] {
+        let folder = folder();
+        if option == "--allowlists" {
+            registry(folder.path(), "production", "\"dma-buf\"");
+        } else {
+            extra(folder.path(), "production", "\"dma-buf\"");
+        }
+        let run = check_get(option, folder.path());
+        // sg_get is out of tree; approved passes there too.
+        assert_eq!(run.status, 0, "{}", run.all());
+        assert!(
+            run.stdout.contains("pass   sg_get  dma-buf (dma_buf_get, dma_buf_put)  Tested: approved"),
+            "{}",
+            run.all()
+        );
+    }
+}
+
+#[test]
+fn a_standing_that_does_not_do_is_denied_with_the_line_that_decided() {
+    let folder = folder();
+    registry(folder.path(), "reference", "\"dma-buf\"");
+    insta::assert_snapshot!(check_get("--allowlists", folder.path()).all());
+}
+
+#[test]
+fn a_registration_is_for_the_families_it_names() {
+    let folder = folder();
+    registry(folder.path(), "production", "\"p2pdma\"");
+    insta::assert_snapshot!(check_get("--allowlists", folder.path()).all());
+}
+
+#[test]
+fn a_waiver_covers_what_it_names_and_no_more() {
+    let waiver = |symbols: &str, family: &str, rule: &str| {
+        let folder = folder();
+        let text = format!(
+            "[[waiver]]\nmodule = \"sg_get\"\nrule = \"{rule}\"\nfamily = \"{family}\"\nsymbols = [{symbols}]\n\
+             reason = \"test\"\nowner = \"me\"\nexpires = \"2026-12-31\"\n"
+        );
+        write(folder.path(), "waivers.toml", text);
+        check_get("--add-allowlists", folder.path()).status
+    };
+    assert_eq!(waiver("\"dma_buf_get\"", "dma-buf", "SG001"), 0);
+    assert_eq!(waiver("\"dma_buf_get\", \"dma_buf_fd\"", "dma-buf", "SG001"), 0);
+    assert_eq!(waiver("\"dma_buf_fd\"", "dma-buf", "SG001"), 1);
+    assert_eq!(waiver("", "dma-buf", "SG001"), 1);
+    assert_eq!(waiver("\"dma_buf_get\"", "p2pdma", "SG001"), 1);
+    assert_eq!(waiver("\"dma_buf_get\"", "dma-buf", "SG003"), 1);
+}
+
+#[test]
+fn all_faults_are_told_at_once_with_their_places() {
+    let folder = folder();
+    registry(folder.path(), "splendid", "\"dma-buff\"");
+    write(
+        folder.path(),
+        "waivers.toml",
+        "[[waiver]]\nmodule = \"*\"\nrule = \"SG999\"\nreason = \" \"\nowner = \"me\"\nexpires = \"soon\"\n",
+    );
+    let run = check_get("--allowlists", folder.path());
+    assert_eq!(run.status, 2);
+    insta::assert_snapshot!(run.all());
+}
+
+#[test]
+fn bad_folders_and_files() {
+    let told = |prepare: &dyn Fn(&Path), message: &str| {
+        let folder = folder();
+        prepare(folder.path());
+        let run = check_get("--allowlists", folder.path());
+        assert_eq!(run.status, 2, "{}", run.all());
+        assert!(run.stderr.contains(message), "{}", run.all());
+    };
+    told(&|_| {}, "there is no policy.toml in it");
+    told(&|at| std::fs::remove_dir(at).unwrap(), "No such file or directory");
+    told(&|at| drop(write(at, "policy.toml", "date = 5\n")), "policy.toml:1:8: ");
+    told(&|at| drop(write(at, "policy.toml", "not toml at all")), "policy.toml:1:");
+    told(&|at| drop(write(at, "policy.toml", b"\xff\xfe")), "policy.toml: ");
+    told(
+        &|at| {
+            registry(at, "production", "\"dma-buf\"");
+            write(at, "module.toml", "");
+        },
+        "module.toml: no allowlist has this name",
+    );
+    told(
+        &|at| {
+            registry(at, "production", "\"dma-buf\"");
+            write(at, "facades.toml", "[[facade]]\nname = \"x\"\nfamilies = []\nsubsystem = \"core\"\n");
+        },
+        "facades.toml:2:8: a facade has to say who owes the userspace",
+    );
+    told(
+        &|at| {
+            registry(at, "production", "\"dma-buf\"");
+            let twice = std::fs::read_to_string(at.join("modules.toml")).unwrap().repeat(2);
+            write(at, "modules.toml", twice);
+        },
+        "sg_get is registered on line 2 already",
+    );
+}
