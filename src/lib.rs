@@ -5,10 +5,11 @@
 //!
 //! 1. [`input`]: what the caller names becomes files, and the files bytes;
 //! 2. [`module`]: a module's bytes become facts, [`symvers`]: a `Module.symvers` becomes exports;
-//! 3. [`exports`]: one table of who exports what, and how far each is open;
+//! 3. [`exports`]: one table of who exports what;
 //! 4. [`allowlist`]: policy, userspaces, registrations, waivers;
-//! 5. [`gate`]: facts and allowlists become findings and verdicts;
-//! 6. [`report`]: the formats.
+//! 5. [`tier`]: how far each export is open, by the policy or by its own word;
+//! 6. [`gate`]: facts and allowlists become findings and verdicts;
+//! 7. [`report`]: the formats.
 //!
 //! [`check`] runs them one after the other. The library prints nothing and never exits; `cli` does.
 
@@ -25,3 +26,4 @@ pub mod limits;
 pub mod module;
 pub mod report;
 pub mod symvers;
+pub mod tier;

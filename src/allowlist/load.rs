@@ -10,7 +10,6 @@ use sha2::{Digest, Sha256};
 use super::registration::{self, Registry};
 use super::source::{Fault, SourceFile};
 use super::{Allowlists, policy, userspace, waiver};
-use crate::gate::rules;
 use crate::hex;
 use crate::limits;
 
@@ -60,8 +59,8 @@ pub enum LoadError {
 type Files = BTreeMap<&'static str, SourceFile>;
 
 impl Allowlists {
-    /// Reads allowlists; every fault of every file is reported together.
-    pub fn load(origin: &Origin) -> Result<Self, LoadError> {
+    /// Reads allowlists; every fault of every file is reported together. `rules` are the ids that waivers can name.
+    pub fn load(origin: &Origin, rules: &[&str]) -> Result<Self, LoadError> {
         let base = match &origin.replace {
             Some(folder) => read_folder(folder)?,
             None => embedded(),
@@ -87,7 +86,7 @@ impl Allowlists {
             sha256: String::new(),
         };
         let mut hash = Sha256::new();
-        allowlists.add(&base, &mut hash, &mut faults);
+        allowlists.add(&base, rules, &mut hash, &mut faults);
         for folder in &origin.add {
             let files = read_folder(folder)?;
             if let Some(extra) = files.get("policy.toml") {
@@ -95,7 +94,7 @@ impl Allowlists {
             }
             source.push_str(" + ");
             source.push_str(&folder.display().to_string());
-            allowlists.add(&files, &mut hash, &mut faults);
+            allowlists.add(&files, rules, &mut hash, &mut faults);
         }
         if faults.is_empty() {
             allowlists.source = source;
@@ -107,7 +106,7 @@ impl Allowlists {
         }
     }
 
-    fn add(&mut self, files: &Files, hash: &mut Sha256, faults: &mut Vec<Fault>) {
+    fn add(&mut self, files: &Files, rules: &[&str], hash: &mut Sha256, faults: &mut Vec<Fault>) {
         for (name, file) in files {
             hash.update(name.as_bytes());
             hash.update(b"\0");
@@ -124,8 +123,7 @@ impl Allowlists {
             }
         }
         if let Some(file) = files.get("waivers.toml") {
-            let ids: Vec<_> = rules::ALL.iter().map(|rule| rule.id).collect();
-            self.waivers.extend(waiver::read(file, &self.policy, &ids, faults));
+            self.waivers.extend(waiver::read(file, &self.policy, rules, faults));
         }
     }
 }

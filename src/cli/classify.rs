@@ -10,9 +10,10 @@ use super::Exit;
 use super::common::{CliError, InputArgs, OutputArgs};
 use super::output::{self, Stream};
 use crate::allowlist::Policy;
-use crate::exports::{Provided, tier};
+use crate::exports::Provided;
 use crate::report::json;
 use crate::symvers;
+use crate::tier;
 
 /// List exports: licence class, namespace, tier, CRC
 #[derive(Debug, clap::Args)]

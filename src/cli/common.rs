@@ -10,6 +10,7 @@ use super::Exit;
 use super::output::{self, ColorChoice};
 use crate::allowlist::{Allowlists, Date, LoadError, Origin};
 use crate::check::Gathered;
+use crate::gate::rules;
 use crate::input::{InputError, Inputs};
 
 /// Why a run can't be finished.
@@ -81,7 +82,7 @@ pub(super) struct OutputArgs {
 impl AllowlistArgs {
     pub(super) fn load(&self) -> Result<Allowlists, CliError> {
         let origin = Origin { replace: self.allowlists.clone(), add: self.add_allowlists.clone() };
-        Ok(Allowlists::load(&origin)?)
+        Ok(Allowlists::load(&origin, &rules::ids())?)
     }
 }
 

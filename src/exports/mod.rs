@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Exports: what a kernel or a module offers to modules, and how far each is open.
+//! Exports: what a kernel or a module offers to modules, and one table of who offers what.
 
 pub mod table;
-pub mod tier;
 
 use std::fmt;
 
 use serde::Serialize;
 
 pub use table::{ExportTable, Provided};
-pub use tier::Tier;
 
 /// The licence class of an export: which `EXPORT_SYMBOL` variant made it.
 ///

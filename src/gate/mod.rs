@@ -13,9 +13,9 @@ use std::str::FromStr;
 use serde::Serialize;
 
 use crate::allowlist::{Allowlists, Assessment, Date, Registration};
-use crate::exports::tier::{self, Membership};
 use crate::exports::{ExportTable, Provided};
 use crate::module::ModuleFacts;
+use crate::tier::{self, Membership};
 pub use finding::{AppliedWaiver, Draft, Finding, Weight};
 pub use rules::Rule;
 pub use subject::{ResolvedImport, Subject};

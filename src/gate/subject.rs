@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Context;
 use crate::allowlist::{Assessment, Owes, Registration, assess};
-use crate::exports::tier::{self, Membership};
-use crate::exports::{Provided, Tier};
+use crate::exports::Provided;
 use crate::module::imports::is_linker_made;
 use crate::module::{Binding, Import, ModuleFacts, ModuleName};
+use crate::tier::{self, Membership, Tier};
 
 /// An import together with who provides it and which family it is of.
 #[derive(Debug)]

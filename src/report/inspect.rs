@@ -11,9 +11,10 @@ use super::human::write_finding;
 use super::json::{ExportV1, FindingV1, ImportV1, write_document};
 use super::standing_phrase;
 use super::style::{FAINT, STRONG};
-use crate::exports::{Provided, Tier};
+use crate::exports::Provided;
 use crate::gate::{Judgement, ResolvedImport, Verdict};
 use crate::module::{Binding, ModuleFacts};
+use crate::tier::Tier;
 
 /// Tags that have a line of their own in the head, or are too many to list.
 const NOT_LISTED: [&str; 5] = ["license", "name", "import_ns", "alias", "parmtype"];

@@ -8,9 +8,10 @@ use serde::Serialize;
 
 use super::{CheckReport, Coverage};
 use crate::allowlist::{Place, Standing};
-use crate::exports::{Class, ExportTable, Provided, Tier, tier};
+use crate::exports::{Class, ExportTable, Provided};
 use crate::gate::{Finding, Judgement, Level, Profile, ResolvedImport, Severity, Verdict};
 use crate::module::Binding;
+use crate::tier::{self, Tier};
 
 #[derive(Serialize)]
 struct CheckV1<'a> {

@@ -41,6 +41,12 @@ pub static ALL: [Rule; 8] = [
     sg013_malformed::RULE,
 ];
 
+/// The ids of all rules.
+#[must_use]
+pub fn ids() -> Vec<&'static str> {
+    ALL.iter().map(|rule| rule.id).collect()
+}
+
 /// The rule of an id or a name, in either case.
 #[must_use]
 pub fn find(text: &str) -> Option<&'static Rule> {

@@ -4,8 +4,8 @@
 //! A file that can't be read as a module at all breaks it too; that is said where files are read.
 
 use super::Rule;
-use crate::exports::tier::unknown_flags;
 use crate::gate::{Draft, Severity, Subject, Weight};
+use crate::tier::unknown_flags;
 
 pub(super) const RULE: Rule = Rule {
     id: "SG013",

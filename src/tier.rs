@@ -7,8 +7,8 @@ use std::fmt;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::{Class, Export, ExportTable, KSYM_FLAG_GPL_ONLY, Provided, USERSPACE_GPL_NAMESPACE};
 use crate::allowlist::{Family, Policy};
+use crate::exports::{Class, Export, ExportTable, KSYM_FLAG_GPL_ONLY, Provided, USERSPACE_GPL_NAMESPACE};
 
 /// How far an export is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
