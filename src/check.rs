@@ -4,9 +4,10 @@
 use rayon::prelude::*;
 
 use crate::exports::{ExportTable, Provided};
-use crate::gate::{Context, Judgement};
+use crate::gate::{Context, Finding, Judgement};
 use crate::input::{self, Collected, InputError, InputErrorKind, Inputs};
-use crate::module::ModuleFacts;
+use crate::module::name::without_ending;
+use crate::module::{ModuleFacts, ModuleName};
 
 /// All that was read, before anything is judged.
 #[derive(Debug)]
@@ -21,18 +22,46 @@ pub struct Gathered {
     pub errors: Vec<InputError>,
 }
 
+/// The outcomes of a run.
+#[derive(Debug)]
+pub struct Judged<'a> {
+    /// Of the modules that could be read, in the order of their paths.
+    pub modules: Vec<Judgement<'a>>,
+    /// What rule SG013 has to say of files that are no modules that can be read.
+    pub unreadable: Vec<Finding>,
+}
+
+/// Why nothing can be judged.
+#[derive(Debug, thiserror::Error)]
+pub enum GatherError {
+    /// A `Module.symvers` can't be read: without its reference nothing can be judged.
+    #[error("{0}")]
+    Symvers(#[from] InputError),
+    /// Several `Module.symvers` among the inputs, and none named as the kernel's own.
+    #[error("{count} inputs are a Module.symvers; name the kernel's own with --symvers")]
+    NoReference {
+        /// How many.
+        count: usize,
+    },
+}
+
 impl Gathered {
-    /// Reads all inputs. An unreadable `Module.symvers` ends it: without its reference nothing can be judged.
-    pub fn read(inputs: &Inputs) -> Result<Self, InputError> {
-        let Collected { modules: files, symvers, mut errors } = input::collect(&inputs.paths);
-        let mut exports = ExportTable::default();
-        let tables = inputs.symvers.iter().chain(&symvers);
+    /// Reads all inputs. What comes first in the table of exports stands: the kernel's own `Module.symvers`, then other
+    /// ones, then what the modules say themselves.
+    pub fn read(inputs: &Inputs) -> Result<Self, GatherError> {
+        let Collected { modules: files, symvers: mut among, mut errors } = input::collect(&inputs.paths);
+        if inputs.symvers.is_empty() && inputs.one_reference && among.len() > 1 {
+            return Err(GatherError::NoReference { count: among.len() });
+        }
+        among.sort();
+        let tables = inputs.symvers.iter().chain(&among);
         let read_tables = || tables.map(|path| input::read_symvers(path)).collect::<Result<Vec<_>, _>>();
         let (facts, tables) = rayon::join(|| input::read_all(&files), read_tables);
         let tables = tables?;
         if let (Some([]), Some(path)) = (tables.first().map(Vec::as_slice), inputs.symvers.first()) {
-            return Err(InputError::new(path.display().to_string(), InputErrorKind::NoExports));
+            return Err(InputError::new(path.display().to_string(), InputErrorKind::NoExports).into());
         }
+        let mut exports = ExportTable::default();
         for provided in tables.into_iter().flatten() {
             exports.add(provided);
         }
@@ -45,19 +74,24 @@ impl Gathered {
             }
         }
         for (label, facts) in &modules {
-            let provider = provider_path(label);
+            let provider = facts.name.clone().unwrap_or_else(|| ModuleName::from_path(label));
             for export in &facts.exports {
-                exports.add(Provided { export: export.clone(), provider: provider.into() });
+                let path = provider_path(label).into();
+                exports.add(Provided { export: export.clone(), path, provider: provider.clone() });
             }
         }
         errors.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(Self { modules, module_files, exports, errors })
     }
 
-    /// Judges all modules, in the order of their paths.
+    /// Judges all modules.
     #[must_use]
-    pub fn judge<'a>(&'a self, context: &'a Context<'a>) -> Vec<Judgement<'a>> {
-        self.modules.par_iter().map(|(path, facts)| context.judge(path, facts)).collect()
+    pub fn judge<'a>(&'a self, context: &'a Context<'a>) -> Judged<'a> {
+        let modules = self.modules.par_iter().map(|(path, facts)| context.judge(path, facts)).collect();
+        let malformed = self.errors.iter().filter(|error| error.is_malformed());
+        let unreadable =
+            malformed.filter_map(|error| context.judge_unreadable(&error.path, &error.kind.to_string())).collect();
+        Judged { modules, unreadable }
     }
 }
 
@@ -65,7 +99,7 @@ impl Gathered {
 /// that `modules_install` puts before it.
 #[must_use]
 pub fn provider_path(label: &str) -> &str {
-    let stem = label.rfind(".ko").map_or(label, |end| label.get(..end).unwrap_or(label));
+    let stem = without_ending(label);
     let installed = stem.find("lib/modules/").and_then(|at| stem.get(at..)?.split_once("/kernel/"));
     match (installed, stem.strip_prefix("kernel/")) {
         (Some((_, path)), _) | (None, Some(path)) => path,

@@ -12,13 +12,22 @@ pub const FILE_BYTES: u64 = 1 << 30;
 /// `xz -9` uses 64 MiB.
 pub const XZ_MEMORY_KIB: u32 = 128 << 10;
 
-/// Largest window a `.zst` frame may ask for, in bytes. The kernel's own limit is 128 MiB
-/// (`kernel/module/decompress.c`, 7.2, through `zstd_get_frame_header`).
+/// Largest window a `.zst` frame may ask for, in bytes: what the `zstd` tool takes without being told to.
 pub const ZSTD_WINDOW_BYTES: u64 = 128 << 20;
 
 /// Most sections a module may have. The loader takes no extended numbering, so 0xff00 is its own limit
 /// (`kernel/module/main.c:elf_validity_cache_sechdrs`, 7.2).
 pub const SECTIONS: u32 = 0xff00;
+
+/// Longest name of a symbol or section, in bytes. The kernel's own is `KSYM_NAME_LEN`, 512 (`include/linux/kallsyms.h`,
+/// 7.2); without a limit a file of overlapping names unpacks to the square of its size.
+pub const NAME_BYTES: usize = 512;
+
+/// Longest namespace, in bytes: a `module:` list can name many modules.
+pub const NAMESPACE_BYTES: usize = 4096;
+
+/// Things of one kind that a message names before it only counts the rest.
+pub const NAMED: usize = 10;
 
 /// Longest `Module.symvers` that is read, in bytes. The newest full one has 2 MiB.
 pub const SYMVERS_BYTES: u64 = 256 << 20;

@@ -134,7 +134,7 @@ fn parse_line(line: &str) -> Result<Provided, (usize, SymversErrorKind)> {
         flags: None,
         declared_userspace_gpl,
     };
-    Ok(Provided { export, provider: module.1.into() })
+    Ok(Provided::by_path(export, module.1))
 }
 
 /// A CRC; zero is what modpost writes where there is none.
@@ -156,17 +156,11 @@ fn parse_type(text: &str) -> Option<(Class, bool)> {
     CLASSES.into_iter().find(|class| class.symvers_type() == text).map(|class| (class, false))
 }
 
-/// Writes one line as modpost does: five columns, the last empty without a namespace.
-pub fn write_line(out: &mut dyn Write, export: &Export, provider: &str) -> io::Result<()> {
-    writeln!(
-        out,
-        "0x{:08x}\t{}\t{}\t{}\t{}",
-        export.crc.unwrap_or(0),
-        export.name,
-        provider,
-        export.symvers_type(),
-        export.namespace.as_deref().unwrap_or_default(),
-    )
+/// Writes one line as modpost does: five columns, the last empty without a namespace. `kind` is the fourth.
+pub fn write_line(out: &mut dyn Write, provided: &Provided, kind: &str) -> io::Result<()> {
+    let Provided { export, path, .. } = provided;
+    let namespace = export.namespace.as_deref().unwrap_or_default();
+    writeln!(out, "0x{:08x}\t{}\t{path}\t{kind}\t{namespace}", export.crc.unwrap_or(0), export.name)
 }
 
 #[cfg(test)]
@@ -239,7 +233,7 @@ mod tests {
         let text = "0x1234abcd\ta\tvmlinux\tEXPORT_SYMBOL_GPL\tNS\n0x00000000\tb\tx/y\tEXPORT_SYMBOL\t\n";
         let mut out = Vec::new();
         for entry in parse(text.as_bytes()).unwrap() {
-            write_line(&mut out, &entry.export, &entry.provider).unwrap();
+            write_line(&mut out, &entry, entry.export.symvers_type()).unwrap();
         }
         assert_eq!(String::from_utf8(out).unwrap(), text);
     }

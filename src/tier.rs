@@ -8,7 +8,9 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::allowlist::{Family, Policy};
-use crate::exports::{Class, Export, ExportTable, KSYM_FLAG_GPL_ONLY, Provided, USERSPACE_GPL_NAMESPACE};
+use crate::exports::{
+    Class, Export, ExportTable, KSYM_FLAG_GPL_ONLY, Provided, USERSPACE_GPL_NAMESPACE, USERSPACE_GPL_TYPE,
+};
 
 /// How far an export is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -60,7 +62,7 @@ pub fn membership<'p>(policy: &'p Policy, symbol: &str, provided: Option<&Provid
     }
     let provided = provided.filter(|provided| is_native(policy, &provided.export))?;
     Some(Membership {
-        family: Cow::Owned(format!("native:{}", provided.provider_name())),
+        family: Cow::Owned(format!("native:{}", provided.provider)),
         acquires: true,
         watch_only: false,
         entry: None,
@@ -90,6 +92,13 @@ fn is_native(policy: &Policy, export: &Export) -> bool {
     export.declared_userspace_gpl
         || export.namespace.as_deref() == Some(USERSPACE_GPL_NAMESPACE)
         || export.flags.is_some_and(|flags| flags & policy.native_kflag != 0)
+}
+
+/// What modpost would write as the type of an export: that of the tier, where the export itself declares it.
+#[must_use]
+pub fn symvers_type(policy: &Policy, export: &Export) -> &'static str {
+    let by_flag = export.flags.is_some_and(|flags| flags & policy.native_kflag != 0);
+    if by_flag { USERSPACE_GPL_TYPE } else { export.symvers_type() }
 }
 
 /// Bits of an export's flags that neither the kernel nor the policy knows.

@@ -10,8 +10,8 @@ use sha2::{Digest, Sha256};
 use super::registration::{self, Registry};
 use super::source::{Fault, SourceFile};
 use super::{Allowlists, policy, userspace, waiver};
-use crate::hex;
 use crate::limits;
+use crate::text;
 
 /// The data that ships with symgate.
 const EMBEDDED: [(&str, &str); 5] = [
@@ -98,7 +98,7 @@ impl Allowlists {
         }
         if faults.is_empty() {
             allowlists.source = source;
-            allowlists.sha256 = hex::digits(&hash.finalize());
+            allowlists.sha256 = text::digits(&hash.finalize());
             Ok(allowlists)
         } else {
             faults.sort();
@@ -114,7 +114,14 @@ impl Allowlists {
             hash.update(b"\0");
         }
         if let Some(file) = files.get("userspaces.toml") {
-            self.userspaces.extend(userspace::read(file, &self.policy, faults));
+            for (name, userspace) in userspace::read(file, &self.policy, faults) {
+                if let Some(other) = self.userspaces.get(&name) {
+                    faults.push(
+                        file.fault_at(&userspace.place, format!("{name} is recorded at {} already", other.place)),
+                    );
+                }
+                self.userspaces.insert(name, userspace);
+            }
         }
         let registry = Registry { policy: &self.policy, userspaces: &self.userspaces };
         for (name, facades) in [("facades.toml", true), ("modules.toml", false)] {

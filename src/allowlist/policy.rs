@@ -30,8 +30,6 @@ pub struct Policy {
 pub struct Family {
     /// `dma-buf`, `p2pdma`, ...
     pub name: String,
-    /// For people.
-    pub title: String,
     /// Listed, never judged.
     pub watch_only: bool,
     /// Where it stands.
@@ -41,6 +39,7 @@ pub struct Family {
     names: BTreeSet<String>,
     globs: Vec<GlobMatcher>,
     acquiring: BTreeSet<String>,
+    others: BTreeSet<String>,
 }
 
 impl Family {
@@ -50,13 +49,23 @@ impl Family {
         self.acquiring.contains(symbol)
     }
 
+    fn knows_by_name(&self, symbol: &str) -> bool {
+        self.acquiring.contains(symbol) || self.others.contains(symbol)
+    }
+
+    /// Whether the policy says of a member what it does; of one that a later kernel adds it can't.
+    #[must_use]
+    pub fn knows(&self, symbol: &str) -> bool {
+        self.watch_only || self.knows_by_name(symbol)
+    }
+
     fn has(&self, symbol: &str, provided: Option<&Provided>) -> bool {
         self.names.contains(symbol)
-            || self.acquiring.contains(symbol)
+            || self.knows_by_name(symbol)
             || provided.is_some_and(|provided| {
                 let namespace = provided.export.namespace.as_deref();
                 namespace.is_some_and(|namespace| self.namespaces.contains(namespace))
-                    || (!self.providers.is_empty() && self.providers.contains(provided.provider_name().as_str()))
+                    || (!self.providers.is_empty() && self.providers.contains(provided.provider.as_str()))
             })
             || self.globs.iter().any(|glob| glob.is_match(symbol))
     }
@@ -123,6 +132,7 @@ struct RawNative {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct RawFamily {
     name: Spanned<String>,
+    #[expect(dead_code, reason = "must be there: the policy is read by people")]
     title: String,
     #[serde(default)]
     watch_only: bool,
@@ -134,6 +144,8 @@ struct RawFamily {
     symbols: Vec<Spanned<String>>,
     #[serde(default)]
     acquiring: Vec<Spanned<String>>,
+    #[serde(default)]
+    others: Vec<Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -191,10 +203,10 @@ pub(super) fn read(file: &SourceFile, faults: &mut Vec<Fault>) -> Option<Policy>
 }
 
 fn read_family(file: &SourceFile, raw: RawFamily, faults: &mut Vec<Fault>) -> Family {
-    let place = file.place(&raw.name.span());
+    let name = raw.name.span();
+    let place = file.place(&name);
     let mut family = Family {
         name: raw.name.into_inner(),
-        title: raw.title,
         watch_only: raw.watch_only,
         place,
         namespaces: raw.namespaces,
@@ -202,6 +214,7 @@ fn read_family(file: &SourceFile, raw: RawFamily, faults: &mut Vec<Fault>) -> Fa
         names: BTreeSet::new(),
         globs: Vec::new(),
         acquiring: BTreeSet::new(),
+        others: BTreeSet::new(),
     };
     for symbol in raw.symbols {
         if symbol.get_ref().contains(['*', '?', '[', '{']) {
@@ -213,11 +226,16 @@ fn read_family(file: &SourceFile, raw: RawFamily, faults: &mut Vec<Fault>) -> Fa
             family.names.insert(symbol.into_inner());
         }
     }
-    for symbol in raw.acquiring {
-        if symbol.get_ref().contains(['*', '?', '[', '{']) {
-            faults.push(file.fault(&symbol.span(), "an acquiring symbol is named exactly, not by a pattern"));
+    for (symbols, into) in [(raw.acquiring, &mut family.acquiring), (raw.others, &mut family.others)] {
+        for symbol in symbols {
+            if symbol.get_ref().contains(['*', '?', '[', '{']) {
+                faults.push(file.fault(&symbol.span(), "what a symbol does is said of it by name, not by a pattern"));
+            }
+            into.insert(symbol.into_inner());
         }
-        family.acquiring.insert(symbol.into_inner());
+    }
+    if let Some(both) = family.acquiring.intersection(&family.others).next() {
+        faults.push(file.fault(&name, format!("{both} is acquiring and among the others, too")));
     }
     family
 }

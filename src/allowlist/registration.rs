@@ -154,11 +154,16 @@ pub(super) fn read(
         let here = registration.place.clone();
         let module = registration.module.clone();
         if let Some(other) = into.insert(module.clone(), registration)
-            && other.place.file == here.file
+            && folder(&other.place) == folder(&here)
         {
-            faults.push(file.fault(&span, format!("{module} is registered on line {} already", other.place.line)));
+            faults.push(file.fault(&span, format!("{module} is registered at {} already", other.place)));
         }
     }
+}
+
+/// The folder of a file: an added folder may register a module anew, one folder may not do it twice.
+fn folder(place: &Place) -> &str {
+    place.file.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
 fn read_entry(
@@ -169,6 +174,10 @@ fn read_entry(
     faults: &mut Vec<Fault>,
 ) -> Option<Registration> {
     let name_span = raw.name.span();
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    if raw.name.get_ref().is_empty() || !raw.name.get_ref().chars().all(is_name) {
+        faults.push(file.fault(&name_span, format!("{:?} is no module's name", raw.name.get_ref())));
+    }
     let owes = match (&raw.owes, facade) {
         (Some(owes), true) => file.read(owes, faults)?,
         (None, false) => Owes::Itself,

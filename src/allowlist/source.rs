@@ -66,6 +66,12 @@ impl SourceFile {
         Fault { file: Arc::clone(&self.name), line, column, message: message.into() }
     }
 
+    /// A fault on a line.
+    #[must_use]
+    pub fn fault_at(&self, place: &Place, message: impl Into<String>) -> Fault {
+        Fault { file: Arc::clone(&self.name), line: place.line, column: 1, message: message.into() }
+    }
+
     /// Parses the text; the fault names line and column.
     pub fn parse<T: serde::de::DeserializeOwned>(&self) -> Result<T, Fault> {
         toml::from_str(&self.text)

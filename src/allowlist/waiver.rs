@@ -20,6 +20,8 @@ pub struct Waiver {
     pub rule: String,
     /// The family; none for a rule that is not about one.
     pub family: Option<String>,
+    /// The last part of the finding's id, where that is not the family: a namespace, or what is malformed.
+    pub key: Option<String>,
     /// The symbols; a finding with one that is not among them is not waived.
     pub symbols: BTreeSet<String>,
     /// Why.
@@ -45,6 +47,7 @@ struct RawWaiver {
     module: Spanned<String>,
     rule: Spanned<String>,
     family: Option<Spanned<String>>,
+    key: Option<String>,
     #[serde(default)]
     symbols: Vec<Spanned<String>>,
     reason: Spanned<String>,
@@ -91,12 +94,16 @@ fn read_waiver(
             fault(name, "a waiver names its module and its symbols exactly, so that nothing rides along".to_owned());
         }
     }
+    if raw.family.is_none() && raw.key.is_none() && raw.symbols.is_empty() {
+        fault(&raw.rule, "a waiver names a family, a key or symbols, so that nothing rides along".to_owned());
+    }
     let expires = file.read(&raw.expires, faults)?;
     let place = file.place(&raw.module.span());
     Some(Waiver {
         module: ModuleName::new(raw.module.get_ref()),
         rule: raw.rule.into_inner(),
         family: raw.family.map(Spanned::into_inner),
+        key: raw.key,
         symbols: raw.symbols.into_iter().map(Spanned::into_inner).collect(),
         reason: raw.reason.into_inner(),
         owner: raw.owner.into_inner(),

@@ -112,15 +112,18 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let today = today(args.today, allowlists.policy.date)?;
     let overrides = overrides(args)?;
     args.input.in_pool(|| {
-        let mut gathered = args.input.gather(&args.inputs)?;
+        let mut gathered = args.input.gather(&args.inputs, true)?;
         if args.allow_empty {
             gathered.errors.retain(|error| !matches!(error.kind, InputErrorKind::NoModules));
         }
         let terms = Terms { profile: args.profile.into(), today, overrides };
         let context = Context::new(&allowlists, &gathered.exports, terms);
-        let judgements = gathered.judge(&context);
-        let report = CheckReport { context: &context, gathered: &gathered, judgements: &judgements, all: args.all };
-        let stream = if matches!(args.format, Format::Kbuild) { Stream::Stderr } else { Stream::Stdout };
+        let judged = gathered.judge(&context);
+        let report = CheckReport { context: &context, gathered: &gathered, judged: &judged, all: args.all };
+        let kbuild = matches!(args.format, Format::Kbuild);
+        // In a build's log the report stands on the same stream, and has said this already.
+        output::say_errors(gathered.errors.iter().filter(|error| !(kbuild && error.is_malformed())));
+        let stream = if kbuild { Stream::Stderr } else { Stream::Stdout };
         output::write(&args.output, stream, |out| match args.format {
             Format::Human => report::human::check(out, &report),
             Format::Kbuild => report::kbuild::check(out, &report),
@@ -133,7 +136,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         } else {
             Exit::Denied
         };
-        drop(judgements);
+        drop(judged);
         // The process ends here: giving back the facts of four thousand modules one by one is wasted time.
         std::mem::forget(gathered);
         Ok(exit)

@@ -50,14 +50,15 @@ enum Format {
 
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let allowlists = args.input.load_allowlists()?;
-    let gathered = args.input.in_pool(|| args.input.gather(&args.inputs))??;
+    let gathered = args.input.in_pool(|| args.input.gather(&args.inputs, false))??;
+    output::say_errors(&gathered.errors);
     let exports = json::sorted(&gathered.exports);
     output::write(&args.output, Stream::Stdout, |out| match args.format {
         Format::Human => human(out, &allowlists.policy, &exports),
         Format::Json => json::classify(out, &allowlists.policy, &exports),
-        Format::Symvers => {
-            exports.iter().try_for_each(|provided| symvers::write_line(out, &provided.export, &provided.provider))
-        }
+        Format::Symvers => exports.iter().try_for_each(|provided| {
+            symvers::write_line(out, provided, tier::symvers_type(&allowlists.policy, &provided.export))
+        }),
     })?;
     Ok(if gathered.errors.is_empty() { Exit::Clean } else { Exit::NoFacts })
 }
@@ -73,9 +74,7 @@ fn human(out: &mut dyn Write, policy: &Policy, exports: &[&Provided]) -> io::Res
         writeln!(
             out,
             "{:<widest$}  {:<5}  {tier}{family}  {}{namespace}",
-            export.name,
-            export.class,
-            provided.provider_name()
+            export.name, export.class, provided.provider
         )?;
     }
     Ok(())

@@ -7,9 +7,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use clap::Args;
 
 use super::Exit;
-use super::output::{self, ColorChoice};
+use super::output::ColorChoice;
 use crate::allowlist::{Allowlists, Date, LoadError, Origin};
-use crate::check::Gathered;
+use crate::check::{GatherError, Gathered};
 use crate::gate::rules;
 use crate::input::{InputError, Inputs};
 
@@ -24,10 +24,19 @@ pub(super) enum CliError {
     Usage(String),
     /// An input without which nothing can be judged yielded no facts.
     #[error("{0}")]
-    Input(#[from] InputError),
+    Input(InputError),
     /// The report can't be written.
     #[error("can't write the report: {0}")]
     Output(#[from] std::io::Error),
+}
+
+impl From<GatherError> for CliError {
+    fn from(error: GatherError) -> Self {
+        match error {
+            GatherError::Symvers(error) => Self::Input(error),
+            error @ GatherError::NoReference { .. } => Self::Usage(error.to_string()),
+        }
+    }
 }
 
 impl CliError {
@@ -98,13 +107,10 @@ impl InputArgs {
         Ok(pool.map_err(|error| CliError::Usage(format!("can't start threads: {error}")))?.install(work))
     }
 
-    /// Reads everything; says on standard error which inputs yielded nothing.
-    pub(super) fn gather(&self, paths: &[PathBuf]) -> Result<Gathered, CliError> {
-        let gathered = Gathered::read(&Inputs { paths: paths.to_vec(), symvers: self.symvers.clone() })?;
-        for error in &gathered.errors {
-            output::say_error(&error.to_string());
-        }
-        Ok(gathered)
+    /// Reads everything.
+    pub(super) fn gather(&self, paths: &[PathBuf], one_reference: bool) -> Result<Gathered, CliError> {
+        let inputs = Inputs { paths: paths.to_vec(), symvers: self.symvers.clone(), one_reference };
+        Ok(Gathered::read(&inputs)?)
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         Some(text) => {
             let rule = rules::find(text)
                 .ok_or_else(|| CliError::Usage(format!("there is no rule {text:?}; `symgate explain` lists them")))?;
-            output::write(&args.output, Stream::Stdout, |out| out.write_all(rule.page.as_bytes()))?;
+            output::write(&args.output, Stream::Stdout, |out| writeln!(out, "{}", rule.text()))?;
         }
     }
     Ok(Exit::Clean)

@@ -56,10 +56,11 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let allowlists = args.input.load_allowlists()?;
     let today = today(args.today, allowlists.policy.date)?;
     args.input.in_pool(|| {
-        let gathered = args.input.gather(&args.modules)?;
+        let gathered = args.input.gather(&args.modules, true)?;
+        output::say_errors(&gathered.errors);
         let terms = Terms { profile: Profile::Audit, today, overrides: BTreeMap::new() };
         let context = Context::new(&allowlists, &gathered.exports, terms);
-        let judgements = gathered.judge(&context);
+        let judgements = gathered.judge(&context).modules;
         output::write(&args.output, Stream::Stdout, |out| match args.format {
             Format::Human => {
                 judgements.iter().try_for_each(|judgement| report::inspect::human(out, judgement, args.all))

@@ -8,6 +8,7 @@ use anstream::AutoStream;
 use clap::ValueEnum;
 
 use super::common::OutputArgs;
+use crate::input::InputError;
 
 /// When to use colours.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -72,6 +73,13 @@ pub(super) fn write(
 fn finish(mut out: impl Write, report: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     report(&mut out)?;
     out.flush()
+}
+
+/// Says on standard error which inputs yielded no facts.
+pub(super) fn say_errors<'e>(errors: impl IntoIterator<Item = &'e InputError>) {
+    for error in errors {
+        say_error(&error.to_string());
+    }
 }
 
 /// Says on standard error that something is wrong, in the words that greps for build errors find.

@@ -15,15 +15,18 @@ pub const VMLINUX: &str = "vmlinux";
 pub struct Provided {
     /// The export.
     pub export: Export,
-    /// `vmlinux`, or a module's path without `.ko`.
-    pub provider: Box<str>,
+    /// `vmlinux`, or a module's path without `.ko`, as `Module.symvers` has it.
+    pub path: Box<str>,
+    /// The providing module's name, or `vmlinux`. A file name is not an identity, so where the module itself was read
+    /// this is the name that it bears.
+    pub provider: ModuleName,
 }
 
 impl Provided {
-    /// The providing module's name, or `vmlinux`.
+    /// An export of which only the provider's path is known.
     #[must_use]
-    pub fn provider_name(&self) -> ModuleName {
-        ModuleName::from_path(&self.provider)
+    pub fn by_path(export: Export, path: &str) -> Self {
+        Self { export, path: path.into(), provider: ModuleName::from_path(path) }
     }
 }
 
@@ -43,7 +46,7 @@ impl ExportTable {
     pub fn add(&mut self, provided: Provided) {
         if let Entry::Vacant(entry) = self.by_name.entry(provided.export.name.clone()) {
             entry.insert(self.entries.len());
-            self.vmlinux |= &*provided.provider == VMLINUX;
+            self.vmlinux |= &*provided.path == VMLINUX;
             self.entries.push(provided);
         }
     }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Findings: one rule broken by one module, with its evidence.
 
-use super::{Rule, Severity, Subject, Verdict};
+use super::{Rule, Severity, Verdict};
 use crate::allowlist::{Date, Place};
+use crate::module::ModuleName;
 
 /// What a finding weighs before the run's profile and overrides have their say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +79,8 @@ pub struct Finding {
     pub path: String,
     /// The family it is about.
     pub family: Option<String>,
+    /// What tells it from other findings of the rule about this module, where the family does not.
+    pub key: Option<String>,
     /// The symbols it is about, sorted.
     pub symbols: Vec<String>,
     /// What is wrong, as the end of a sentence that starts with `module NAME`.
@@ -91,8 +94,8 @@ pub struct Finding {
 }
 
 impl Finding {
-    pub(super) fn new(rule: &Rule, severity: Severity, subject: &Subject<'_>, draft: Draft) -> Self {
-        let module = subject.name.to_string();
+    pub(super) fn new(rule: &Rule, severity: Severity, module: &ModuleName, path: &str, draft: Draft) -> Self {
+        let module = module.to_string();
         let mut id = format!("{}:{module}", rule.id);
         for part in [&draft.family, &draft.key].into_iter().flatten() {
             id.push(':');
@@ -104,8 +107,9 @@ impl Finding {
             rule_name: rule.name,
             severity,
             module,
-            path: subject.path.to_owned(),
+            path: path.to_owned(),
             family: draft.family,
+            key: draft.key,
             symbols: draft.symbols,
             message: draft.message,
             help: draft.help,

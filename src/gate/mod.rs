@@ -8,13 +8,12 @@ mod waive;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::str::FromStr;
 
 use serde::Serialize;
 
 use crate::allowlist::{Allowlists, Assessment, Date, Registration};
 use crate::exports::{ExportTable, Provided};
-use crate::module::ModuleFacts;
+use crate::module::{ModuleFacts, ModuleName};
 use crate::tier::{self, Membership};
 pub use finding::{AppliedWaiver, Draft, Finding, Weight};
 pub use rules::Rule;
@@ -67,16 +66,13 @@ pub enum Level {
     Deny,
 }
 
-impl FromStr for Level {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        match text {
-            "allow" => Ok(Self::Allow),
-            "warn" => Ok(Self::Warn),
-            "deny" => Ok(Self::Deny),
-            _ => Err(()),
-        }
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Allow => "allow",
+            Self::Warn => "warn",
+            Self::Deny => "deny",
+        })
     }
 }
 
@@ -174,8 +170,8 @@ impl<'a> Context<'a> {
             let mut drafts = Vec::new();
             (rule.check)(&subject, &mut drafts);
             findings.extend(drafts.into_iter().filter_map(|draft| {
-                let severity = self.severity(rule, draft.weight, &subject)?;
-                Some(waive::apply(self, Finding::new(rule, severity, &subject, draft)))
+                let severity = self.severity(rule, draft.weight, subject.gets_at_a_family())?;
+                Some(waive::apply(self, Finding::new(rule, severity, &subject.name, path, draft)))
             }));
         }
         let assessment = subject.assessment.clone();
@@ -183,8 +179,16 @@ impl<'a> Context<'a> {
         Judgement { subject, assessment, verdict, findings }
     }
 
+    /// Judges a file that is no module that can be read; nothing if that is not to be said.
+    #[must_use]
+    pub fn judge_unreadable(&self, path: &str, reason: &str) -> Option<Finding> {
+        let (rule, draft) = rules::unreadable(reason);
+        let severity = self.severity(rule, draft.weight, false)?;
+        Some(waive::apply(self, Finding::new(rule, severity, &ModuleName::from_path(path), path, draft)))
+    }
+
     /// What a draft weighs in this run; nothing if it is not to be said.
-    fn severity(&self, rule: &Rule, weight: Weight, subject: &Subject<'_>) -> Option<Severity> {
+    fn severity(&self, rule: &Rule, weight: Weight, gets_at_a_family: bool) -> Option<Severity> {
         match self.terms.overrides.get(rule.id) {
             Some(Level::Allow) => return None,
             Some(Level::Warn) => return Some(Severity::Warn),
@@ -193,7 +197,7 @@ impl<'a> Context<'a> {
         }
         match (weight, self.terms.profile) {
             (Weight::Always(severity), _) => Some(severity),
-            (Weight::ByFamily, _) if subject.gets_at_a_family() => Some(Severity::Deny),
+            (Weight::ByFamily, _) if gets_at_a_family => Some(Severity::Deny),
             // modpost has spoken already.
             (Weight::ByFamily, Profile::Kbuild) => None,
             (Weight::ByFamily, Profile::Distro | Profile::Audit) => Some(Severity::Warn),

@@ -61,7 +61,7 @@ impl ResolvedImport<'_> {
                     Some(namespace) => format!(", namespace {namespace}"),
                     None => String::new(),
                 };
-                format!("{name} ({}, {}{namespace})", provided.provider_name(), provided.export.symvers_type())
+                format!("{name} ({}, {}{namespace})", provided.provider, provided.export.symvers_type())
             }
         }
     }

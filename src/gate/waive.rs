@@ -39,5 +39,6 @@ fn covers(waiver: &Waiver, finding: &Finding) -> bool {
     waiver.rule == finding.rule
         && waiver.module == ModuleName::new(&finding.module)
         && waiver.family == finding.family
+        && waiver.key == finding.key
         && finding.symbols.iter().all(|symbol| waiver.symbols.contains(symbol))
 }

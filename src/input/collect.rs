@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
 use super::{InputError, InputErrorKind};
-use crate::symvers;
+use crate::{symvers, text};
 
 /// A file that is to be read as a module.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub fn collect(paths: &[PathBuf]) -> Collected {
     let mut found = Collected::default();
     let mut modules = BTreeMap::new();
     for path in paths {
-        let label = path.display().to_string();
+        let label = shown(path);
         match fs::metadata(path) {
             Err(error) => found.errors.push(InputError::new(label, error.into())),
             Ok(meta) if meta.is_dir() => search(path, &label, &mut modules, &mut found),
@@ -95,7 +95,7 @@ fn search(root: &Path, label: &str, modules: &mut BTreeMap<PathBuf, ModuleFile>,
                 continue;
             }
         };
-        let relative = entry.path().strip_prefix(root).unwrap_or(entry.path()).display().to_string();
+        let relative = shown(entry.path().strip_prefix(root).unwrap_or(entry.path()));
         let name = entry.file_name().to_string_lossy();
         if entry.file_type().is_dir() {
             continue;
@@ -122,8 +122,7 @@ fn search(root: &Path, label: &str, modules: &mut BTreeMap<PathBuf, ModuleFile>,
 /// A loop of links shows nothing that was not seen before; a dangling link matters if a module hangs there.
 fn walk_error(error: walkdir::Error, root: &Path) -> Option<InputError> {
     let path = error.path().unwrap_or(root).to_owned();
-    let label = path.strip_prefix(root).unwrap_or(&path).display().to_string();
-    let label = if label.is_empty() { path.display().to_string() } else { label };
+    let label = shown(path.strip_prefix(root).ok().filter(|label| *label != Path::new("")).unwrap_or(&path));
     let error = error.into_io_error()?;
     let is_module = path.file_name().is_some_and(|name| module_ending(&name.to_string_lossy()) != Ending::Other);
     (error.kind() != ErrorKind::NotFound || is_module).then(|| InputError::new(label, error.into()))
@@ -146,6 +145,11 @@ fn module_ending(name: &str) -> Ending {
         return Ending::Module;
     }
     NOT_READ.iter().find(|(ending, _)| ends(ending)).map_or(Ending::Other, |&(_, what)| Ending::NotRead(what))
+}
+
+/// A path as reports name it: a file's name may hold anything.
+fn shown(path: &Path) -> String {
+    text::shown(&path.display().to_string()).into_owned()
 }
 
 fn describe(kind: FileType) -> &'static str {

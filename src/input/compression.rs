@@ -137,3 +137,79 @@ impl Compression {
         UnpackError::Broken { name: self.name(), reason: reason.to_owned() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    const LIMIT: u64 = 1 << 16;
+
+    /// The same bytes in each compression.
+    fn packed(bytes: &[u8]) -> [(Compression, Vec<u8>); 3] {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        gzip.write_all(bytes).unwrap();
+        let options = lzma_rust2::XzOptions::with_preset(6);
+        let mut xz = lzma_rust2::XzWriter::new(Vec::new(), options).unwrap();
+        xz.write_all(bytes).unwrap();
+        let zstd = ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest);
+        [
+            (Compression::Gzip, gzip.finish().unwrap()),
+            (Compression::Xz, xz.finish().unwrap()),
+            (Compression::Zstd, zstd),
+        ]
+    }
+
+    #[test]
+    fn unpacks_what_was_packed_and_tells_it_by_its_first_bytes() {
+        let bytes: Vec<u8> = (0..5_000_u32).flat_map(u32::to_le_bytes).collect();
+        for (compression, packed) in packed(&bytes) {
+            assert_eq!(Compression::of(&packed), Some(compression));
+            assert_eq!(compression.unpack(&packed, LIMIT).unwrap(), bytes);
+            // Two in a row are one.
+            let twice = compression.unpack(&packed.repeat(2), LIMIT).unwrap();
+            assert_eq!(twice.len(), bytes.len() * 2, "{compression:?}");
+        }
+    }
+
+    #[test]
+    fn stops_at_the_limit_and_refuses() {
+        let bytes = vec![0; 2 << 16];
+        for (compression, packed) in packed(&bytes) {
+            assert!(packed.len() < 10_000, "{compression:?}");
+            let result = compression.unpack(&packed, LIMIT);
+            assert!(matches!(result, Err(UnpackError::TooLarge { limit: LIMIT })), "{compression:?}");
+            assert!(compression.unpack(&packed, 2 << 16).is_ok(), "{compression:?}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_cut_short_changed_or_followed_by_something_else() {
+        let bytes: Vec<u8> = (0..10_000_u32).flat_map(|number| (number * 7).to_le_bytes()).collect();
+        for (compression, packed) in packed(&bytes) {
+            let broken = |packed: &[u8]| match compression.unpack(packed, LIMIT) {
+                Err(UnpackError::Broken { .. }) => {}
+                other => panic!("{compression:?}: {:?}", other.map(|bytes| bytes.len())),
+            };
+            broken(&packed[..packed.len() - 1]);
+            broken(&packed[..packed.len() / 2]);
+            broken(&[packed.as_slice(), b"garbage behind it"].concat());
+            let mut changed = packed.clone();
+            let middle = changed.len() / 2;
+            changed[middle] ^= 1;
+            broken(&changed);
+        }
+    }
+
+    #[test]
+    fn a_zstd_checksum_counts_and_skippable_frames_are_skipped() {
+        let [.., (zstd, packed)] = packed(b"some text that is worth a checksum");
+        let mut wrong = packed.clone();
+        *wrong.last_mut().unwrap() ^= 1;
+        let error = zstd.unpack(&wrong, LIMIT).unwrap_err().to_string();
+        assert_eq!(error, "broken zstd data: the checksum does not match");
+        let skippable = [&0x184d_2a53_u32.to_le_bytes(), &5_u32.to_le_bytes(), b"12345".as_slice()].concat();
+        assert!(zstd.unpack(&[skippable.clone(), packed, skippable].concat(), LIMIT).is_ok());
+    }
+}

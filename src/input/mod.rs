@@ -86,4 +86,6 @@ pub struct Inputs {
     pub paths: Vec<PathBuf>,
     /// `Module.symvers` files; the first is the kernel's own.
     pub symvers: Vec<PathBuf>,
+    /// Whether it matters which `Module.symvers` is the kernel's own: to judge it does, to list it does not.
+    pub one_reference: bool,
 }

@@ -13,7 +13,7 @@ use object::read::elf::{FileHeader, SectionHeader, Sym as _};
 use object::{Endian, Endianness};
 
 use super::bytes::Bytes;
-use crate::{hex, limits};
+use crate::{limits, text};
 
 /// Why a file can't be read as ELF at all.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -22,13 +22,13 @@ pub enum ElfError {
     #[error("the file is empty")]
     Empty,
     /// The first bytes are not `\x7fELF`.
-    #[error("not an ELF file (it starts with {})", hex::spaced(.start))]
+    #[error("not an ELF file (it starts with {})", text::spaced(.start))]
     NotElf {
         /// Up to four bytes.
         start: Vec<u8>,
     },
     /// The identification bytes name a class, byte order or version that does not exist.
-    #[error("unknown ELF class, byte order or version (e_ident {})", hex::spaced(.ident))]
+    #[error("unknown ELF class, byte order or version (e_ident {})", text::spaced(.ident))]
     UnknownIdent {
         /// Bytes 4 to 6 of `e_ident`.
         ident: Vec<u8>,
@@ -160,15 +160,16 @@ impl Section<'_> {
 
     /// The name as text, for messages.
     #[must_use]
-    pub fn label(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(self.name)
+    pub fn label(&self) -> String {
+        text::shown(&String::from_utf8_lossy(self.name)).into_owned()
     }
 }
 
 /// One symbol.
 #[derive(Debug, Clone, Copy)]
 pub struct Symbol {
-    name: u32,
+    /// `st_name`: where the name starts in the string table.
+    pub name: u32,
     /// `STB_LOCAL`, `STB_GLOBAL`, `STB_WEAK`, ...
     pub binding: elf::SymbolBind,
     /// `st_shndx` as it stands in the table.
@@ -192,6 +193,8 @@ pub struct Relocation {
     pub offset: u64,
     /// Index into the symbol table.
     pub symbol: u32,
+    /// The machine's kind of relocation; 0 is none on every machine.
+    pub kind: u32,
     /// Addend of a RELA entry; a REL entry's stands in the section itself.
     pub addend: Option<i64>,
 }
@@ -254,14 +257,15 @@ impl<'d> Symbols<'d> {
     /// The symbol's name; nothing if it does not end inside the string table.
     #[must_use]
     pub fn name(&self, symbol: &Symbol) -> Option<&'d [u8]> {
-        until_nul(self.strings, u64::from(symbol.name))
+        until_nul(self.strings, u64::from(symbol.name), limits::NAME_BYTES)
     }
 }
 
-/// The bytes from `offset` up to the next NUL; nothing if there is no NUL.
+/// The bytes from `offset` up to the next NUL; nothing if there is none among the next `limit` bytes.
 #[must_use]
-pub fn until_nul(bytes: &[u8], offset: u64) -> Option<&[u8]> {
+pub fn until_nul(bytes: &[u8], offset: u64, limit: usize) -> Option<&[u8]> {
     let rest = bytes.get(usize::try_from(offset).ok()?..)?;
+    let rest = rest.get(..=limit).unwrap_or(rest);
     rest.get(..memchr(0, rest)?)
 }
 
@@ -311,7 +315,7 @@ impl<'d> Elf<'d> {
         let names = section_names(header, endian, bytes, table)?;
         let mut sections = Vec::with_capacity(table.len());
         for (index, raw) in table.iter().enumerate() {
-            let name = until_nul(names, u64::from(raw.sh_name(endian)))
+            let name = until_nul(names, u64::from(raw.sh_name(endian)), limits::NAME_BYTES)
                 .ok_or(ElfError::NoSectionNames("a name does not end in it"))?;
             let section = Section {
                 name,
@@ -383,55 +387,51 @@ impl<'d> Elf<'d> {
         Some(Symbols { raw, strings: self.data(strings), endian: self.endian })
     }
 
-    /// All relocations that apply to the section of this index, in the order of their offsets.
+    /// The relocations that apply to the section of this index, in the order of their offsets.
     ///
-    /// Nothing if a table of them is not a whole number of entries.
-    #[must_use]
-    pub fn relocations(&self, index: usize) -> Option<Vec<Relocation>> {
-        let mut all = Vec::new();
-        for table in &self.sections {
-            if table.info as usize != index {
-                continue;
-            }
-            let data = self.data(table);
-            match (table.kind, self.machine.class) {
-                (elf::SHT_RELA, Class::Elf32) => self.read_rela::<elf::Rela32<Endianness>>(data, &mut all)?,
-                (elf::SHT_RELA, Class::Elf64) => self.read_rela::<elf::Rela64<Endianness>>(data, &mut all)?,
-                (elf::SHT_REL, Class::Elf32) => self.read_rel::<elf::Rel32<Endianness>>(data, &mut all)?,
-                (elf::SHT_REL, Class::Elf64) => self.read_rel::<elf::Rel64<Endianness>>(data, &mut all)?,
-                _ => {}
-            }
+    /// An error if there is more than one table of them, or if it is not a whole number of entries.
+    pub fn relocations(&self, index: usize) -> Result<Vec<Relocation>, &'static str> {
+        let applies = |table: &&Section<'d>| {
+            table.info as usize == index && (table.kind == elf::SHT_RELA || table.kind == elf::SHT_REL)
+        };
+        let mut tables = self.sections.iter().filter(applies);
+        let Some(table) = tables.next() else { return Ok(Vec::new()) };
+        if tables.next().is_some() {
+            return Err("it has more than one table of relocations");
         }
+        let data = self.data(table);
+        let read = match (table.kind, self.machine.class) {
+            (elf::SHT_RELA, Class::Elf32) => self.read_rela::<elf::Rela32<Endianness>>(data),
+            (elf::SHT_RELA, Class::Elf64) => self.read_rela::<elf::Rela64<Endianness>>(data),
+            (_, Class::Elf32) => self.read_rel::<elf::Rel32<Endianness>>(data),
+            (_, Class::Elf64) => self.read_rel::<elf::Rel64<Endianness>>(data),
+        };
+        let mut all = read.ok_or("its relocations are not whole entries")?;
+        all.retain(|relocation| relocation.kind != 0);
         all.sort_by_key(|relocation| relocation.offset);
-        Some(all)
+        Ok(all)
     }
 
-    fn read_rela<R: object::read::elf::Rela<Endian = Endianness>>(
-        &self,
-        data: &'d [u8],
-        into: &mut Vec<Relocation>,
-    ) -> Option<()> {
+    fn read_rela<R: object::read::elf::Rela<Endian = Endianness>>(&self, data: &'d [u8]) -> Option<Vec<Relocation>> {
         let table: &[R] = object::slice_from_all_bytes(data).ok()?;
-        into.extend(table.iter().map(|entry| Relocation {
+        let entry = |entry: &R| Relocation {
             offset: entry.r_offset(self.endian).into(),
             symbol: entry.r_sym(self.endian, self.mips64el),
+            kind: entry.r_type(self.endian, self.mips64el).0,
             addend: Some(entry.r_addend(self.endian).into()),
-        }));
-        Some(())
+        };
+        Some(table.iter().map(entry).collect())
     }
 
-    fn read_rel<R: object::read::elf::Rel<Endian = Endianness>>(
-        &self,
-        data: &'d [u8],
-        into: &mut Vec<Relocation>,
-    ) -> Option<()> {
+    fn read_rel<R: object::read::elf::Rel<Endian = Endianness>>(&self, data: &'d [u8]) -> Option<Vec<Relocation>> {
         let table: &[R] = object::slice_from_all_bytes(data).ok()?;
-        into.extend(table.iter().map(|entry| Relocation {
+        let entry = |entry: &R| Relocation {
             offset: entry.r_offset(self.endian).into(),
             symbol: entry.r_sym(self.endian),
+            kind: entry.r_type(self.endian).0,
             addend: None,
-        }));
-        Some(())
+        };
+        Some(table.iter().map(entry).collect())
     }
 
     /// A 32-bit number at `offset` of `data`, in the file's byte order.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The exports of a built module, in every layout from 5.10 to 7.x.
 //!
-//! `__ksymtab` holds an entry an export: value, name and (since 5.4) namespace, either as addresses of
+//! `__ksymtab` holds an entry an export: value, name and namespace, either as addresses of
 //! the machine's word or, where the kernel has `HAVE_ARCH_PREL32_RELOCATIONS`, as 32-bit distances
 //! (`kernel/module/internal.h:struct kernel_symbol`, 7.2). In a module all of them are still
 //! relocations, so the layout is told from where those stand and never from a kernel version.
@@ -14,6 +14,7 @@ use object::elf;
 use super::elf::{Elf, Relocation, Section, Symbols, until_nul};
 use super::problem::{Problem, loaded_section};
 use crate::exports::{Class, Export, KSYM_FLAG_GPL_ONLY};
+use crate::{limits, text};
 
 /// The export tables that any kernel has had, with what they make of an export.
 const TABLES: [(&str, &str, Class); 5] = [
@@ -52,12 +53,16 @@ pub(super) fn read(elf: &Elf<'_>, symbols: &Symbols<'_>, problems: &mut Vec<Prob
         }
     }
     exports.sort_by(|a, b| a.name.cmp(&b.name));
-    for pair in exports.windows(2) {
-        if let [a, b] = pair
-            && a.name == b.name
-        {
-            problems.push(Problem::ExportedTwice { symbol: a.name.clone() });
-        }
+    let mut twice: Vec<Box<str>> = exports
+        .windows(2)
+        .filter_map(|pair| {
+            matches!(pair, [a, b] if a.name == b.name).then(|| pair.first().map(|export| export.name.clone()))
+        })
+        .flatten()
+        .collect();
+    twice.dedup();
+    if !twice.is_empty() {
+        problems.push(Problem::ExportedTwice { names: twice });
     }
     exports
 }
@@ -67,16 +72,28 @@ fn kflags<'d>(elf: &Elf<'d>, problems: &mut Vec<Problem>) -> Option<&'d [u8]> {
     Some(elf.data(section))
 }
 
+/// Fields of an entry: value, name, namespace.
+const FIELDS: u64 = 3;
+
+/// The relocations of a section by offset. Two at one offset are an error: which of them counts would depend on who
+/// reads.
+type Relocations = HashMap<u64, Relocation>;
+
+fn relocations(elf: &Elf<'_>, index: usize) -> Result<Relocations, &'static str> {
+    let all = elf.relocations(index)?;
+    let count = all.len();
+    let by_offset: Relocations = all.into_iter().map(|entry| (entry.offset, entry)).collect();
+    if by_offset.len() == count { Ok(by_offset) } else { Err("two of its relocations are for the same place") }
+}
+
 /// One `__ksymtab*` section and how its entries are laid out.
 struct Table<'e, 'd> {
     elf: &'e Elf<'d>,
     symbols: &'e Symbols<'d>,
     data: &'d [u8],
-    relocations: HashMap<u64, Relocation>,
+    relocations: Relocations,
     /// Bytes of one field.
     field: u64,
-    /// Fields of one entry: 3, or 2 before namespaces.
-    fields: u64,
     count: u64,
 }
 
@@ -88,34 +105,29 @@ impl<'e, 'd> Table<'e, 'd> {
         section: &Section<'d>,
     ) -> Result<Self, &'static str> {
         let data = elf.data(section);
-        let relocations = elf.relocations(index).ok_or("its relocations are not whole entries")?;
-        let relocations: HashMap<_, _> = relocations.into_iter().map(|entry| (entry.offset, entry)).collect();
-        let mut table = Self { elf, symbols, data, relocations, field: 4, fields: 3, count: 0 };
-        if section.size() == 0 {
+        let size = data.len() as u64;
+        if size != section.size() {
+            return Err("it has no bytes in the file");
+        }
+        let mut table = Self { elf, symbols, data, relocations: relocations(elf, index)?, field: 4, count: 0 };
+        if size == 0 {
             return Ok(table);
         }
         // An entry's name is its second field: four bytes in where fields are four bytes, eight where
         // they are addresses of a 64-bit machine.
-        let word = u64::from(elf.machine.word());
         if !table.relocations.contains_key(&4) {
-            table.field = word;
+            table.field = u64::from(elf.machine.word());
         }
-        if !table.relocations.contains_key(&0) || !table.relocations.contains_key(&table.field) {
-            return Err("its first entry has no relocations");
-        }
-        // Behind the name stands either a namespace, which is a string like the name, or (before 5.4)
-        // the next entry's value.
-        let strings = |field: u64| table.target(field).map(|(section, _)| section);
-        let third = table.field * 2;
-        if table.relocations.contains_key(&third) && strings(third) != strings(table.field) {
-            table.fields = 2;
-        }
-        let entry = table.field * table.fields;
-        if !section.size().is_multiple_of(entry) {
+        if !size.is_multiple_of(table.entry()) {
             return Err("its size is not a whole number of entries");
         }
-        table.count = section.size() / entry;
+        table.count = size / table.entry();
         Ok(table)
+    }
+
+    /// Bytes of one entry.
+    fn entry(&self) -> u64 {
+        self.field * FIELDS
     }
 
     fn read(
@@ -127,24 +139,12 @@ impl<'e, 'd> Table<'e, 'd> {
         exports: &mut Vec<Export>,
         problems: &mut Vec<Problem>,
     ) {
+        let mut unreadable: Option<(u64, u64)> = None;
         for index in 0..self.count {
-            let entry = index * self.field * self.fields;
-            let symbol = self.string(entry + self.field).and_then(|bytes| std::str::from_utf8(bytes).ok());
-            let Some(symbol) = symbol.filter(|symbol| !symbol.is_empty()) else {
-                problems.push(Problem::ExportEntry { section: name.into(), index });
+            let Some((symbol, namespace)) = self.names(index * self.entry()) else {
+                let (count, first) = unreadable.unwrap_or((0, index));
+                unreadable = Some((count + 1, first));
                 continue;
-            };
-            let namespace_at = entry + self.field * 2;
-            let namespace = match self.fields {
-                // A namespace of zero, with no relocation, is none (`kernel_symbol_namespace`, 7.2).
-                3 if self.relocations.contains_key(&namespace_at) => {
-                    let Some(text) = self.string(namespace_at).and_then(|bytes| std::str::from_utf8(bytes).ok()) else {
-                        problems.push(Problem::ExportEntry { section: name.into(), index });
-                        continue;
-                    };
-                    Some(text).filter(|text| !text.is_empty())
-                }
-                _ => None,
             };
             let flag = flags.and_then(|flags| flags.get(usize::try_from(index).ok()?).copied());
             let class = if flag.is_some_and(|flag| flag & KSYM_FLAG_GPL_ONLY != 0) { Class::Gpl } else { class };
@@ -156,6 +156,25 @@ impl<'e, 'd> Table<'e, 'd> {
                 flags: flag,
                 declared_userspace_gpl: false,
             });
+        }
+        if let Some((count, first)) = unreadable {
+            problems.push(Problem::ExportEntries { section: name.into(), count, first });
+        }
+    }
+
+    /// Name and namespace of the entry at `offset`.
+    fn names(&self, offset: u64) -> Option<(&'d str, Option<&'d str>)> {
+        // The value has to be there; where it points to is for later.
+        self.relocations.get(&offset)?;
+        let name = text::name(self.string(offset + self.field, limits::NAME_BYTES)?)?;
+        let namespace = offset + self.field * 2;
+        // A namespace of zero, with no relocation, is none (`kernel_symbol_namespace`, 7.2).
+        if !self.relocations.contains_key(&namespace) {
+            return Some((name, None));
+        }
+        match self.string(namespace, limits::NAMESPACE_BYTES)? {
+            [] => Some((name, None)),
+            namespace => Some((name, Some(text::name(namespace)?))),
         }
     }
 
@@ -181,9 +200,9 @@ impl<'e, 'd> Table<'e, 'd> {
         }
     }
 
-    fn string(&self, offset: u64) -> Option<&'d [u8]> {
+    fn string(&self, offset: u64, limit: usize) -> Option<&'d [u8]> {
         let (section, at) = self.target(offset)?;
-        until_nul(self.elf.data_at(section)?, at)
+        until_nul(self.elf.data_at(section)?, at, limit)
     }
 }
 
@@ -196,24 +215,25 @@ struct Crcs<'e, 'd> {
     elf: &'e Elf<'d>,
     symbols: &'e Symbols<'d>,
     data: &'d [u8],
-    relocations: HashMap<u64, Relocation>,
+    relocations: Relocations,
 }
 
 impl<'e, 'd> Crcs<'e, 'd> {
     fn open(elf: &'e Elf<'d>, symbols: &'e Symbols<'d>, name: &str, count: u64, problems: &mut Vec<Problem>) -> Self {
         let mut crcs = Self { elf, symbols, data: &[], relocations: HashMap::new() };
         let Some((index, section)) = loaded_section(elf, name, problems) else { return crcs };
-        crcs.data = elf.data(section);
-        match elf.relocations(index) {
-            Some(relocations) => {
-                crcs.relocations = relocations.into_iter().map(|entry| (entry.offset, entry)).collect();
+        let whole = count.checked_mul(CRC_BYTES) == Some(elf.data(section).len() as u64);
+        match relocations(elf, index) {
+            Ok(relocations) if whole => {
+                crcs.data = elf.data(section);
+                crcs.relocations = relocations;
             }
-            None => problems
-                .push(Problem::ExportTable { section: name.into(), reason: "its relocations are not whole entries" }),
-        }
-        if count > 0 && section.size() != count * CRC_BYTES {
-            problems.push(Problem::ExportTable { section: name.into(), reason: "it has not one CRC for each export" });
-            crcs.data = &[];
+            Ok(_) if count == 0 => {}
+            Ok(_) => {
+                let reason = "it has not one CRC for each export";
+                problems.push(Problem::ExportTable { section: name.into(), reason });
+            }
+            Err(reason) => problems.push(Problem::ExportTable { section: name.into(), reason }),
         }
         crcs
     }

@@ -4,15 +4,18 @@
 //! The loader resolves them all, whatever their binding or type and whether or not a relocation uses
 //! them (`kernel/module/main.c:simplify_symbols`, 7.2). `__versions` only says with which CRC.
 
+use std::collections::BTreeMap;
+
 use object::elf;
 use serde::Serialize;
 
-use super::elf::{Machine, Symbols};
+use super::elf::{Machine, Symbol, Symbols};
 use super::problem::Problem;
 use super::versions::Versions;
+use crate::text;
 
 /// How a module asks for a symbol.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Binding {
     /// The module does not load without it.
@@ -33,49 +36,81 @@ pub struct Import {
 }
 
 /// Reads the imports, sorted by name, each once.
-pub(super) fn read(symbols: &Symbols<'_>, versions: &Versions<'_>, problems: &mut Vec<Problem>) -> Vec<Import> {
-    let mut imports: Vec<Import> = Vec::new();
-    let mut common = Vec::new();
+pub(super) fn read(
+    machine: Machine,
+    symbols: &Symbols<'_>,
+    versions: &Versions<'_>,
+    problems: &mut Vec<Problem>,
+) -> Vec<Import> {
+    let undefined = names(symbols, problems, Symbol::is_undefined);
+    let mut imports = Vec::with_capacity(undefined.len());
     let mut local = Vec::new();
-    let mut unreadable: Option<(usize, usize)> = None;
-    for index in 1..symbols.len() {
-        let Some(symbol) = symbols.get(index) else { continue };
-        let is_common = symbol.section == elf::SHN_COMMON.0;
-        if !symbol.is_undefined() && !is_common {
-            continue;
-        }
-        let name = symbols.name(&symbol).and_then(|name| std::str::from_utf8(name).ok());
-        // `SHN_UNDEF` without a name is what `strip` leaves of the odd section symbol; the loader would
-        // look up the empty string, which nobody exports.
-        let Some(name) = name.filter(|name| !name.is_empty()) else {
-            let (count, first) = unreadable.unwrap_or((0, index));
-            unreadable = Some((count + 1, first));
-            continue;
-        };
-        if is_common {
-            common.push(name.into());
-            continue;
-        }
-        if symbol.binding == elf::STB_LOCAL {
+    for (name, bindings) in undefined {
+        let name = loader_name(name, machine);
+        if bindings.local {
             local.push(name.into());
         }
-        let binding = if symbol.binding == elf::STB_WEAK { Binding::Weak } else { Binding::Strong };
+        let binding = if bindings.strong { Binding::Strong } else { Binding::Weak };
         imports.push(Import { name: name.into(), binding, crc: versions.get(name) });
-    }
-    if let Some((count, first)) = unreadable {
-        problems.push(Problem::SymbolNames { count, first });
-    }
-    if !common.is_empty() {
-        problems.push(Problem::Common { names: common });
     }
     if !local.is_empty() {
         problems.push(Problem::LocalUndefined { names: local });
     }
-    // A name twice is strong if either is.
-    imports.sort_by(|a, b| a.name.cmp(&b.name).then((a.binding == Binding::Weak).cmp(&(b.binding == Binding::Weak))));
+    let common = names(symbols, problems, |symbol| symbol.section == elf::SHN_COMMON.0);
+    if !common.is_empty() {
+        problems.push(Problem::Common { names: common.into_keys().map(Into::into).collect() });
+    }
+    // Without its dot a name can be there twice.
+    imports.sort_by(|a, b| (&a.name, a.binding).cmp(&(&b.name, b.binding)));
     imports.dedup_by(|later, first| later.name == first.name);
-    imports.shrink_to_fit();
     imports
+}
+
+/// How a name's symbols are bound.
+#[derive(Debug, Default, Clone, Copy)]
+struct Bindings {
+    strong: bool,
+    local: bool,
+}
+
+/// The names of the symbols that are wanted. A name is read once for all symbols that share its place, so that
+/// a table of a million symbols with one long name costs no more than one.
+fn names<'d>(
+    symbols: &Symbols<'d>,
+    problems: &mut Vec<Problem>,
+    wanted: impl Fn(&Symbol) -> bool,
+) -> BTreeMap<&'d str, Bindings> {
+    let mut places: BTreeMap<u32, (Symbol, Bindings)> = BTreeMap::new();
+    for symbol in symbols.iter().filter(wanted) {
+        let (_, bindings) = places.entry(symbol.name).or_insert((symbol, Bindings::default()));
+        bindings.strong |= symbol.binding != elf::STB_WEAK;
+        bindings.local |= symbol.binding == elf::STB_LOCAL;
+    }
+    let mut names: BTreeMap<&str, Bindings> = BTreeMap::new();
+    let mut unreadable = 0;
+    for (symbol, bindings) in places.into_values() {
+        match symbols.name(&symbol).and_then(text::name) {
+            Some(name) => {
+                let all = names.entry(name).or_default();
+                all.strong |= bindings.strong;
+                all.local |= bindings.local;
+            }
+            None => unreadable += 1,
+        }
+    }
+    if unreadable > 0 {
+        problems.push(Problem::SymbolNames { count: unreadable });
+    }
+    names
+}
+
+/// The name that the loader looks up: on 64-bit PowerPC it takes the dot off an undefined name, but for `.TOC.`,
+/// which it makes itself (`arch/powerpc/kernel/module_64.c:dedotify`, 7.2).
+fn loader_name(name: &str, machine: Machine) -> &str {
+    match name.strip_prefix('.') {
+        Some(rest) if elf::Machine(machine.number) == elf::EM_PPC64 && rest != "TOC." => rest,
+        _ => name,
+    }
 }
 
 /// Names that the linker leaves undefined and the loader or modpost knows what to do with, so that they

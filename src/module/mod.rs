@@ -19,7 +19,7 @@ mod versions;
 use object::elf::{ET_REL, SHT_SYMTAB};
 
 use crate::exports::Export;
-use crate::hex;
+use crate::{limits, text};
 pub use bytes::Bytes;
 pub use elf::{ElfError, Machine};
 pub use imports::{Binding, Import};
@@ -71,9 +71,10 @@ impl ModuleFacts {
         let symbols = read_symbols(&elf, &mut problems);
         let versions = versions::read(&elf, &mut problems);
         let (imports, exports) = match symbols {
-            Some(symbols) => {
-                (imports::read(&symbols, &versions, &mut problems), exports::read(&elf, &symbols, &mut problems))
-            }
+            Some(symbols) => (
+                imports::read(elf.machine, &symbols, &versions, &mut problems),
+                exports::read(&elf, &symbols, &mut problems),
+            ),
             None => (Vec::new(), Vec::new()),
         };
         Ok(Self {
@@ -108,11 +109,11 @@ fn read_modinfo(elf: &Elf<'_>, problems: &mut Vec<Problem>) -> ModInfo {
         return ModInfo::default();
     };
     let info = ModInfo::parse(elf.data(section));
-    for (text, follows) in info.strays() {
-        // One behind a licence is rule SG006's: the trick that made `MODULE_LICENSE("GPL\0...")` famous.
-        if follows != Some("license") {
-            problems.push(Problem::ModInfoStray { text: text.into(), follows: follows.map(Into::into) });
-        }
+    // One behind a licence is rule SG006's: the trick that made `MODULE_LICENSE("GPL\0...")` famous.
+    let strays = || info.strays().filter(|(_, follows)| *follows != Some("license"));
+    if let Some((text, follows)) = strays().next() {
+        let (text, follows) = (text.into(), follows.map(Into::into));
+        problems.push(Problem::ModInfoStrays { count: strays().count(), text, follows });
     }
     if info.unterminated {
         problems.push(Problem::ModInfo { reason: "does not end with a NUL" });
@@ -130,13 +131,13 @@ fn read_name(elf: &Elf<'_>, modinfo: &ModInfo, problems: &mut Vec<Problem>) -> O
         Class::Elf32 => 12,
         Class::Elf64 => 24,
     };
-    let tag = modinfo.first("name");
+    let tag = modinfo.first("name").filter(|tag| text::name(tag.as_bytes()).is_some());
     let Some((_, section)) = loaded_section(elf, ".gnu.linkonce.this_module", problems) else {
         problems.push(Problem::NoThisModule);
         return tag.map(ModuleName::new);
     };
-    let name = until_nul(elf.data(section), name_at).and_then(|name| std::str::from_utf8(name).ok());
-    let Some(name) = name.filter(|name| !name.is_empty()) else {
+    let name = until_nul(elf.data(section), name_at, limits::NAME_BYTES).and_then(text::name);
+    let Some(name) = name else {
         problems.push(Problem::NoName);
         return tag.map(ModuleName::new);
     };
@@ -176,5 +177,5 @@ fn build_id(elf: &Elf<'_>) -> Option<Box<str>> {
     let (name, id) = (elf.u32_at(data, 0)?, elf.u32_at(data, 4)?);
     let start = 12_usize.checked_add(usize::try_from(name).ok()?.checked_next_multiple_of(4)?)?;
     let id = data.get(start..start.checked_add(usize::try_from(id).ok()?)?)?;
-    Some(hex::digits(id).into())
+    Some(text::digits(id).into())
 }

@@ -32,7 +32,9 @@ impl ModInfo {
         let mut start = 0_usize;
         for string in text.split('\0') {
             let end = start + string.len();
-            if let Some(equals) = string.find('=') {
+            // Behind a NUL in a string anything may stand, an `=` too; but no tag has a blank in it.
+            let is_tag = |equals: &usize| string.get(..*equals).is_some_and(is_tag);
+            if let Some(equals) = string.find('=').filter(is_tag) {
                 info.tags.push((range(start, start + equals), range(start + equals + 1, end)));
             } else if !string.is_empty() {
                 info.strays.push((range(start, end), info.tags.len().checked_sub(1)));
@@ -52,7 +54,7 @@ impl ModInfo {
         self.tags.iter().map(|(tag, value)| (self.slice(tag), self.slice(value)))
     }
 
-    /// Strings without `=`, each with the tag that it follows. A NUL inside a `MODULE_LICENSE` leaves
+    /// Strings that are no `tag=value`, each with the tag that it follows. A NUL inside a `MODULE_LICENSE` leaves
     /// one; no stock module has any.
     pub fn strays(&self) -> impl Iterator<Item = (&str, Option<&str>)> + '_ {
         self.strays.iter().map(|(text, follows)| {
@@ -71,6 +73,11 @@ impl ModInfo {
     pub fn first<'i>(&'i self, tag: &'i str) -> Option<&'i str> {
         self.all(tag).next()
     }
+}
+
+/// Whether a text can be a tag: they are C identifiers, with a module's name before a dot in what is built in.
+fn is_tag(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'))
 }
 
 /// A range in a section, whose size `limits::FILE_BYTES` keeps below what 32 bits hold.
@@ -99,6 +106,8 @@ mod tests {
         assert_eq!(info.strays().collect::<Vec<_>>(), [(" but not really", Some("license"))]);
         assert!(info.unterminated);
         assert_eq!(ModInfo::parse(b"stray\0a=b\0").strays().collect::<Vec<_>>(), [("stray", None)]);
+        let hidden = ModInfo::parse(b"license=GPL\0 for files=all\0=x\0");
+        assert_eq!(hidden.strays().map(|(text, _)| text).collect::<Vec<_>>(), [" for files=all", "=x"]);
     }
 
     #[test]

@@ -23,8 +23,7 @@ impl ModuleName {
     #[must_use]
     pub fn from_path(path: &str) -> Self {
         let file = path.rsplit('/').next().unwrap_or(path);
-        let stem = file.find(".ko").map_or(file, |end| file.get(..end).unwrap_or(file));
-        Self::new(stem.strip_suffix(".o").unwrap_or(stem))
+        Self::new(without_ending(file))
     }
 
     /// The normalised name.
@@ -32,6 +31,14 @@ impl ModuleName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// A module's path without `.ko` or `.o`, and without what a packer put behind that.
+#[must_use]
+pub fn without_ending(path: &str) -> &str {
+    const PACKERS: [&str; 7] = [".xz", ".zst", ".gz", ".bz2", ".lzma", ".lz4", ".lzo"];
+    let unpacked = PACKERS.iter().find_map(|ending| path.strip_suffix(ending)).unwrap_or(path);
+    unpacked.strip_suffix(".ko").or_else(|| path.strip_suffix(".o")).unwrap_or(path)
 }
 
 impl fmt::Display for ModuleName {
@@ -50,5 +57,7 @@ mod tests {
         assert_eq!(ModuleName::from_path("a/b/snd-foo.ko.xz").as_str(), "snd_foo");
         assert_eq!(ModuleName::from_path("drivers/gpu/drm/drm").as_str(), "drm");
         assert_eq!(ModuleName::from_path("foo.o").as_str(), "foo");
+        assert_eq!(ModuleName::from_path("a.kore.ko.zst").as_str(), "a.kore");
+        assert_eq!(ModuleName::from_path("a.xz").as_str(), "a.xz");
     }
 }

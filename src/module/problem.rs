@@ -3,6 +3,7 @@
 
 use super::elf::{Elf, Section};
 use super::signature::SignatureError;
+use crate::limits;
 
 /// One thing about a module that the loader would refuse, or that two readers would read differently.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -17,7 +18,9 @@ pub enum Problem {
     #[error("has no symbol table: what it imports can't be told, and the loader refuses it")]
     NoSymbolTable,
     /// More than one `SHT_SYMTAB`.
-    #[error("has {count} symbol tables: modpost reads the last, loaders before 6.5 the first, newer ones refuse it")]
+    #[error(
+        "has {count} symbol tables: modpost reads the last, the loaders of 5.10 and 6.1 the first, newer ones refuse it"
+    )]
     SymbolTables {
         /// How many.
         count: usize,
@@ -28,22 +31,21 @@ pub enum Problem {
         /// What is wrong.
         reason: &'static str,
     },
-    /// Some symbol's name does not end inside the string table, or is not UTF-8.
-    #[error("has {count} symbols whose names can't be read (the first is number {first})")]
+    /// Undefined symbols without a name, or whose name does not end inside the string table, is not UTF-8 or longer
+    /// than any kernel's.
+    #[error("has undefined symbols whose names can't be read ({count})")]
     SymbolNames {
-        /// How many.
+        /// How many different ones.
         count: usize,
-        /// Index of the first.
-        first: usize,
     },
     /// `SHN_COMMON` symbols (`simplify_symbols`, 7.2).
-    #[error("has common symbols ({}); the loader refuses it (was it built without -fno-common?)", .names.join(", "))]
+    #[error("has common symbols ({}); the loader refuses it (was it built without -fno-common?)", list(.names))]
     Common {
         /// The symbols.
         names: Vec<Box<str>>,
     },
     /// Undefined symbols with local binding: modpost's `handle_symbol` skips them, the loader resolves them.
-    #[error("imports {} by local symbols, which modpost does not look at and the loader resolves", .names.join(", "))]
+    #[error("imports {} by local symbols, which modpost does not look at and the loader resolves", list(.names))]
     LocalUndefined {
         /// The symbols.
         names: Vec<Box<str>>,
@@ -69,10 +71,12 @@ pub enum Problem {
     /// `.modinfo` is missing.
     #[error("has no section .modinfo: its licence, name and namespaces can't be told")]
     NoModInfo,
-    /// A `.modinfo` string without `=`.
-    #[error("has a string without '=' in .modinfo: {text:?}{}", .follows.as_ref().map(|tag| format!(" (after the tag {tag})")).unwrap_or_default())]
-    ModInfoStray {
-        /// The string.
+    /// `.modinfo` strings that are no `tag=value`.
+    #[error("has strings in .modinfo that are no tag=value ({count}); the first is {text:?}{}", .follows.as_ref().map(|tag| format!(", after the tag {tag}")).unwrap_or_default())]
+    ModInfoStrays {
+        /// How many.
+        count: usize,
+        /// The first.
         text: Box<str>,
         /// The tag before it.
         follows: Option<Box<str>>,
@@ -99,13 +103,17 @@ pub enum Problem {
         /// What is wrong.
         reason: &'static str,
     },
-    /// An entry of an export table without a readable name or namespace.
-    #[error("has an export table {section} whose entry {index} has no readable name or namespace")]
-    ExportEntry {
+    /// Entries of an export table without a value or a readable name or namespace.
+    #[error(
+        "has an export table {section} with entries whose value, name or namespace can't be read ({count}; the first is number {first})"
+    )]
+    ExportEntries {
         /// The section.
         section: Box<str>,
-        /// Which entry, from 0.
-        index: u64,
+        /// How many.
+        count: u64,
+        /// The first, from 0.
+        first: u64,
     },
     /// `__kflagstab` has not one byte an export.
     #[error("has {flags} bytes of __kflagstab for {exports} exports")]
@@ -115,17 +123,17 @@ pub enum Problem {
         /// Entries of `__ksymtab`.
         exports: u64,
     },
-    /// `__kflagstab` beside a table of the older layout: the 7.x loader ignores the latter.
-    #[error("has __kflagstab and {section} both: loaders since 7.1 ignore the exports in the latter")]
+    /// `__kflagstab` beside a table of the older layout, which the loader of 7.2 ignores.
+    #[error("has __kflagstab and {section} both: the loader of 7.2 ignores the exports in the latter")]
     MixedExportLayouts {
         /// The older section.
         section: Box<str>,
     },
-    /// One name twice in its own tables.
-    #[error("exports {symbol} twice")]
+    /// Names twice in its own tables.
+    #[error("exports more than once: {}", list(.names))]
     ExportedTwice {
-        /// The symbol.
-        symbol: Box<str>,
+        /// The symbols.
+        names: Vec<Box<str>>,
     },
     /// `__versions` or its extended form is not whole.
     #[error("has a broken table of versions: {reason}")]
@@ -136,6 +144,46 @@ pub enum Problem {
     /// A trailer that bears the signature's marker and is none.
     #[error("ends with a broken signature: {0}")]
     Signature(#[from] SignatureError),
+}
+
+impl Problem {
+    /// What tells a problem from others of the same module, in a finding's id.
+    #[must_use]
+    pub fn key(&self) -> String {
+        match self {
+            Self::NotRelocatable { .. } => "not-relocatable".to_owned(),
+            Self::NoSymbolTable => "no-symbol-table".to_owned(),
+            Self::SymbolTables { .. } => "symbol-tables".to_owned(),
+            Self::SymbolTable { .. } => "symbol-table".to_owned(),
+            Self::SymbolNames { .. } => "symbol-names".to_owned(),
+            Self::Common { .. } => "common".to_owned(),
+            Self::LocalUndefined { .. } => "local-undefined".to_owned(),
+            Self::RepeatedSection { section } => format!("repeated-section:{section}"),
+            Self::UnloadedSection { section } => format!("unloaded-section:{section}"),
+            Self::NoThisModule => "no-this-module".to_owned(),
+            Self::NoName => "no-name".to_owned(),
+            Self::NoModInfo => "no-modinfo".to_owned(),
+            Self::ModInfoStrays { .. } => "modinfo-strays".to_owned(),
+            Self::ModInfo { .. } => "modinfo".to_owned(),
+            Self::Names { .. } => "names".to_owned(),
+            Self::ExportTable { section, .. } => format!("export-table:{section}"),
+            Self::ExportEntries { section, .. } => format!("export-entries:{section}"),
+            Self::FlagCount { .. } => "flag-count".to_owned(),
+            Self::MixedExportLayouts { section } => format!("mixed-layouts:{section}"),
+            Self::ExportedTwice { .. } => "exported-twice".to_owned(),
+            Self::Versions { .. } => "versions".to_owned(),
+            Self::Signature(_) => "signature".to_owned(),
+        }
+    }
+}
+
+/// The first few names, and how many more there are.
+fn list(names: &[Box<str>]) -> String {
+    let shown = names.iter().take(limits::NAMED).cloned().collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(limits::NAMED) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
 }
 
 /// The section that the loader takes for this name: the first that is to be loaded

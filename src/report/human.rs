@@ -7,7 +7,7 @@ use anstyle::Style;
 
 use super::style::{DENY, FAINT, GOOD, NOTE, STRONG, WARN};
 use super::{CheckReport, standing_phrase, waiver_phrase};
-use crate::gate::{Finding, Judgement, Level, Severity, Verdict};
+use crate::gate::{Finding, Judgement, Severity, Verdict};
 
 /// Symbols shown of a module before the rest is only counted.
 const SYMBOLS_SHOWN: usize = 6;
@@ -24,12 +24,7 @@ pub fn check(out: &mut dyn Write, report: &CheckReport<'_>) -> io::Result<()> {
         }
     }
     for (rule, level) in &report.context.terms.overrides {
-        let level = match level {
-            Level::Allow => "allowed",
-            Level::Warn => "only warned of",
-            Level::Deny => "denied",
-        };
-        writeln!(out, "{NOTE}override{NOTE:#}: {rule} is {level} in this run")?;
+        writeln!(out, "{NOTE}override{NOTE:#}: {rule} is set to {level} in this run")?;
     }
     sums(out, report)
 }

@@ -14,6 +14,7 @@ use super::style::{FAINT, STRONG};
 use crate::exports::Provided;
 use crate::gate::{Judgement, ResolvedImport, Verdict};
 use crate::module::{Binding, ModuleFacts};
+use crate::text;
 use crate::tier::Tier;
 
 /// Tags that have a line of their own in the head, or are too many to list.
@@ -36,7 +37,7 @@ pub fn human(out: &mut dyn Write, judgement: &Judgement<'_>, all: bool) -> io::R
 }
 
 fn line(out: &mut dyn Write, key: &str, value: &str) -> io::Result<()> {
-    writeln!(out, "  {FAINT}{key:<13}{FAINT:#} {value}")
+    writeln!(out, "  {FAINT}{:<13}{FAINT:#} {}", text::shown(key), text::shown(value))
 }
 
 fn head(out: &mut dyn Write, judgement: &Judgement<'_>) -> io::Result<()> {
@@ -102,8 +103,7 @@ fn imports(out: &mut dyn Write, judgement: &Judgement<'_>) -> io::Result<()> {
         }
         let mut by_provider: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for import in of_tier {
-            let provider =
-                import.provided.map_or_else(|| "?".to_owned(), |provided| provided.provider_name().to_string());
+            let provider = import.provided.map_or_else(|| "?".to_owned(), |provided| provided.provider.to_string());
             let weak = if import.import.binding == Binding::Weak { " (weak)" } else { "" };
             by_provider.entry(provider).or_default().push(format!("{}{weak}", import.import.name));
         }
@@ -196,8 +196,12 @@ pub fn json(out: &mut dyn Write, judgements: &[Judgement<'_>]) -> io::Result<()>
 }
 
 fn own_exports(judgement: &Judgement<'_>) -> Vec<Provided> {
-    let provider: Box<str> = judgement.subject.name.as_str().into();
-    let own = |export: &crate::exports::Export| Provided { export: export.clone(), provider: provider.clone() };
+    let provider = &judgement.subject.name;
+    let own = |export: &crate::exports::Export| Provided {
+        export: export.clone(),
+        path: provider.as_str().into(),
+        provider: provider.clone(),
+    };
     judgement.subject.facts.exports.iter().map(own).collect()
 }
 

@@ -139,7 +139,7 @@ impl<'a> ImportV1<'a> {
             family: membership.map(|membership| &*membership.family),
             acquires: membership.map(|membership| membership.acquires),
             namespace: import.namespace(),
-            provider: import.provided.map(|provided| provided.provider_name().to_string()),
+            provider: import.provided.map(|provided| provided.provider.to_string()),
             binding: (import.import.binding == Binding::Weak).then_some(Binding::Weak),
         }
     }
@@ -189,7 +189,7 @@ impl From<Finding> for FindingV1 {
 }
 
 impl From<Coverage> for CoverageV1 {
-    fn from(Coverage { what, seen, of, note }: Coverage) -> Self {
+    fn from(Coverage { what, seen, of, note, .. }: Coverage) -> Self {
         Self { what, seen, of, note }
     }
 }
@@ -255,7 +255,7 @@ impl<'a> ExportV1<'a> {
         let membership = tier::membership(policy, &export.name, Some(provided));
         Self {
             symbol: &export.name,
-            provider: provided.provider_name().to_string(),
+            provider: provided.provider.to_string(),
             class: export.class,
             namespace: export.namespace.as_deref(),
             tier: tier::tier(export, membership.as_ref()),
@@ -275,7 +275,7 @@ pub fn classify(out: &mut dyn Write, policy: &crate::allowlist::Policy, exports:
 #[must_use]
 pub fn sorted(table: &ExportTable) -> Vec<&Provided> {
     let mut exports: Vec<&Provided> = table.entries().iter().collect();
-    exports.sort_by(|a, b| (&a.export.name, &a.provider).cmp(&(&b.export.name, &b.provider)));
+    exports.sort_by(|a, b| (&a.export.name, &a.path).cmp(&(&b.export.name, &b.path)));
     exports
 }
 

@@ -29,8 +29,13 @@ pub fn check(out: &mut dyn Write, report: &CheckReport<'_>) -> io::Result<()> {
             writeln!(out, "WARNING: symgate: suppressed {more} more findings of {rule} because there were too many")?;
         }
     }
+    for coverage in report.coverage().into_iter().filter(|coverage| coverage.concerns_builds) {
+        if let Some(note) = coverage.note {
+            writeln!(out, "WARNING: symgate: {}: {} of {}: {note}", coverage.what, coverage.seen, coverage.of)?;
+        }
+    }
     for (rule, level) in &report.context.terms.overrides {
-        writeln!(out, "NOTE: symgate: {rule} is set to {level:?} in this run")?;
+        writeln!(out, "NOTE: symgate: {rule} is set to {level} in this run")?;
     }
     Ok(())
 }

@@ -7,10 +7,11 @@ pub mod json;
 pub mod kbuild;
 pub mod style;
 
+use std::collections::BTreeMap;
+
 use crate::allowlist::{Owes, Standing};
-use crate::check::Gathered;
-use crate::gate::{AppliedWaiver, Context, Finding, Judgement, Severity, Verdict, rules};
-use crate::input::InputError;
+use crate::check::{Gathered, Judged};
+use crate::gate::{AppliedWaiver, Context, Finding, Judgement, Verdict};
 
 /// What could be seen, and what could not.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub struct Coverage {
     pub seen: usize,
     /// How many there are.
     pub of: usize,
+    /// Whether a build's log is to hear of it, too.
+    pub concerns_builds: bool,
     /// What follows where some were not.
     pub note: Option<String>,
 }
@@ -32,8 +35,8 @@ pub struct CheckReport<'a> {
     pub context: &'a Context<'a>,
     /// What was read.
     pub gathered: &'a Gathered,
-    /// The outcomes by path.
-    pub judgements: &'a [Judgement<'a>],
+    /// The outcomes.
+    pub judged: &'a Judged<'a>,
     /// Whether everything is to be shown, not only what matters.
     pub all: bool,
 }
@@ -59,16 +62,27 @@ pub struct Summary {
 
 impl<'a> CheckReport<'a> {
     /// Everything that is against modules, those first that could be read, in the order of their paths.
+    ///
+    /// An id that two modules of one name share is numbered from the second on.
     #[must_use]
     pub fn findings(&self) -> Vec<Finding> {
-        let judged = self.judgements.iter().flat_map(|judgement| judgement.findings.iter().cloned());
-        judged.chain(self.gathered.errors.iter().filter_map(malformed)).collect()
+        let judged = self.judged.modules.iter().flat_map(|judgement| &judgement.findings);
+        let mut findings: Vec<Finding> = judged.chain(&self.judged.unreadable).cloned().collect();
+        let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+        for finding in &mut findings {
+            let count = seen.entry(finding.id.clone()).or_default();
+            *count += 1;
+            if *count > 1 {
+                finding.id.push_str(&format!("#{count}"));
+            }
+        }
+        findings
     }
 
     /// The modules to show: those that have to do with a family or have a finding, or all.
     pub fn shown(&self) -> impl Iterator<Item = &'a Judgement<'a>> {
         let all = self.all;
-        self.judgements.iter().filter(move |judgement| {
+        self.judged.modules.iter().filter(move |judgement| {
             all || !judgement.findings.is_empty() || judgement.subject.family_imports().next().is_some()
         })
     }
@@ -76,85 +90,108 @@ impl<'a> CheckReport<'a> {
     /// The figures.
     #[must_use]
     pub fn summary(&self) -> Summary {
-        let direct = self.judgements.iter().filter(|judgement| judgement.subject.gets_at_a_family()).count();
-        let of = |verdict| self.judgements.iter().filter(|judgement| judgement.verdict == verdict).count();
+        let modules = &self.judged.modules;
+        let direct = modules.iter().filter(|judgement| judgement.subject.gets_at_a_family()).count();
+        let unreadable = self.judged.unreadable.iter().map(Finding::verdict);
+        let verdicts: Vec<Verdict> = modules.iter().map(|judgement| judgement.verdict).chain(unreadable).collect();
+        let of = |verdict| verdicts.iter().filter(|other| **other == verdict).count();
         Summary {
-            modules: self.judgements.len(),
+            modules: modules.len(),
             exports: self.gathered.exports.entries().len(),
             direct,
             reaching: direct,
-            denied: of(Verdict::Deny) + self.gathered.errors.iter().filter(|error| error.is_malformed()).count(),
+            denied: of(Verdict::Deny),
             warned: of(Verdict::Warn),
             waived: of(Verdict::Waived),
         }
     }
 
-    /// What could be seen.
+    /// What could be seen, and what could not.
     #[must_use]
     pub fn coverage(&self) -> Vec<Coverage> {
-        let read = self.judgements.len();
-        let modules = Coverage {
-            what: "modules",
-            seen: read,
-            of: self.gathered.module_files,
-            note: (read < self.gathered.module_files).then(|| "the others could not be read".to_owned()),
-        };
-        let known = self.gathered.exports.knows_vmlinux();
-        let exports = Coverage {
-            what: "kernel exports",
-            seen: usize::from(known),
-            of: 1,
-            note: (!known).then(|| {
-                "no Module.symvers of the kernel was given (--symvers): of what the kernel image exports, licence \
-                 class, namespace and CRC are unknown, and nobody can tell what is unresolved"
-                    .to_owned()
+        let mut coverage = vec![self.modules_read(), self.kernel_exports(), self.members(), self.identities()];
+        let modules = self.judged.modules.len();
+        coverage.push(Coverage {
+            what: "modules looked at for what they reach",
+            seen: 0,
+            of: modules,
+            concerns_builds: false,
+            note: (modules > 0).then(|| {
+                "what a module gets at through the exports of another is not followed by this version".to_owned()
             }),
-        };
+        });
+        coverage
+    }
+
+    fn modules_read(&self) -> Coverage {
+        let (seen, of) = (self.judged.modules.len(), self.gathered.module_files);
+        let note = (seen < of).then(|| "the others could not be read".to_owned());
+        Coverage { what: "modules", seen, of, concerns_builds: true, note }
+    }
+
+    fn kernel_exports(&self) -> Coverage {
+        let known = self.gathered.exports.knows_vmlinux();
+        let note = (!known).then(|| {
+            "no Module.symvers of the kernel was given (--symvers): licence class, namespace and CRC of what the kernel \
+             image exports are unknown, and so is what is unresolved"
+                .to_owned()
+        });
+        Coverage { what: "Module.symvers of the kernel", seen: usize::from(known), of: 1, concerns_builds: true, note }
+    }
+
+    /// Members of a family that the policy does not name: a later kernel has them.
+    fn members(&self) -> Coverage {
+        let families = self.judged.modules.iter().flat_map(|judgement| judgement.subject.family_imports());
+        let mut members: BTreeMap<&str, bool> = BTreeMap::new();
+        for import in families {
+            let entry = import.membership.as_ref().and_then(|membership| membership.entry);
+            let known = entry.is_none_or(|family| family.knows(&import.import.name));
+            members.insert(&import.import.name, known);
+        }
+        let unknown: Vec<&str> = members.iter().filter(|(_, known)| !**known).map(|(name, _)| *name).collect();
+        let note = (!unknown.is_empty()).then(|| {
+            format!(
+                "the policy does not say what these do, and they were taken to give no access: {}",
+                unknown.join(", ")
+            )
+        });
+        let seen = members.len() - unknown.len();
+        Coverage {
+            what: "imported family symbols that the policy knows",
+            seen,
+            of: members.len(),
+            concerns_builds: true,
+            note,
+        }
+    }
+
+    fn identities(&self) -> Coverage {
         let claims = |judgement: &&Judgement<'_>| {
             judgement.registration().is_some() && judgement.subject.family_imports().next().is_some()
         };
-        let claimed = self.judgements.iter().filter(claims).count();
-        let identity = Coverage {
-            what: "identities proven",
-            seen: 0,
-            of: claimed,
-            note: (claimed > 0).then(|| "registered names are the modules' own claims, and so is intree=Y".to_owned()),
-        };
-        vec![modules, exports, identity]
+        let of = self.judged.modules.iter().filter(claims).count();
+        let note = (of > 0).then(|| "registered names are the modules' own claims, and so is intree=Y".to_owned());
+        Coverage { what: "identities proven", seen: 0, of, concerns_builds: false, note }
     }
 
     /// Whether nothing is denied.
     #[must_use]
     pub fn passes(&self) -> bool {
-        self.judgements.iter().all(|judgement| judgement.verdict != Verdict::Deny)
+        self.summary().denied == 0
     }
-}
-
-/// What rule SG013 has to say of a file that is no module that can be read.
-fn malformed(error: &InputError) -> Option<Finding> {
-    if !error.is_malformed() {
-        return None;
-    }
-    let module = crate::module::ModuleName::from_path(&error.path).to_string();
-    Some(Finding {
-        id: format!("SG013:{module}:unreadable"),
-        rule: "SG013",
-        rule_name: "malformed",
-        severity: Severity::Deny,
-        module,
-        path: error.path.clone(),
-        family: None,
-        symbols: Vec::new(),
-        message: format!("can't be read: {}", error.kind),
-        help: Some(rules::UNREADABLE_HELP.to_owned()),
-        decided_by: None,
-        waiver: None,
-    })
 }
 
 /// How a judged module's registration reads in one phrase.
 fn standing_phrase(judgement: &Judgement<'_>) -> String {
-    let Some(registration) = judgement.registration() else { return "not registered".to_owned() };
+    let Some(registration) = judgement.registration() else {
+        let needed = judgement.subject.gets_at_a_family();
+        return if needed { "not registered" } else { "none, and none needed" }.to_owned();
+    };
+    let uncovered = judgement.subject.acquired().into_keys().any(|family| !registration.families.contains(family));
+    if uncovered {
+        let families: Vec<_> = registration.families.iter().cloned().collect();
+        return format!("registered for {} only", families.join(", "));
+    }
     match (registration.owes, &judgement.assessment) {
         (Owes::Importers, _) => "facade: its importers owe the userspace".to_owned(),
         (Owes::KernelInternal, _) => "kernel-internal".to_owned(),

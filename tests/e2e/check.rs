@@ -167,6 +167,62 @@ fn native_exports_make_a_family_of_their_own() {
 }
 
 #[test]
+fn a_member_that_the_policy_does_not_know_is_told() {
+    let folder = folder();
+    let symvers = std::fs::read_to_string(testdata("6.1/Module.symvers")).unwrap();
+    let line = "_printk\tvmlinux\tEXPORT_SYMBOL_GPL\tDMA_BUF";
+    let file = write(folder.path(), "symvers", symvers.replace("_printk\tvmlinux\tEXPORT_SYMBOL\t", line));
+    let run = check(&["--profile", "kbuild", "--format", "kbuild", "--symvers", &file, "testdata/6.1/sg_harmless.ko"]);
+    assert!(run.stderr.contains("were taken to give no access: _printk"), "{}", run.all());
+}
+
+#[test]
+fn a_provider_goes_by_its_own_name() {
+    let folder = folder();
+    let renamed = write(folder.path(), "renamed-current.ko", std::fs::read(testdata("6.1/sg_export.ko")).unwrap());
+    let json = check(&["--format", "json", "--all", &renamed, "testdata/6.1/sg_user.ko"]).json();
+    let imports = json["modules"].as_array().unwrap().iter().find(|module| module["name"] == "sg_user").unwrap();
+    assert!(imports["imports"].to_string().contains("\"provider\":\"sg_export\""), "{imports}");
+}
+
+#[test]
+fn several_symvers_need_a_reference() {
+    let [a, b] = ["testdata/6.1/Module.symvers", "testdata/7.2/Module.symvers"];
+    let module = "testdata/6.1/sg_get.ko";
+    let run = check(&[a, b, module]);
+    assert_eq!(run.status, 2, "{}", run.all());
+    assert!(
+        run.stderr.contains("2 inputs are a Module.symvers; name the kernel's own with --symvers"),
+        "{}",
+        run.all()
+    );
+    assert_eq!(check(&["--symvers", a, b, module]).all(), check(&["--symvers", a, module, b]).all());
+}
+
+#[test]
+fn overrides_hold_for_files_that_cannot_be_read() {
+    let folder = folder();
+    let broken = write(folder.path(), "m.ko", "no ELF");
+    assert!(check(&[&broken]).stdout.contains("SG013"));
+    let run = check(&["--allow", "SG013", &broken]);
+    // It still yielded no facts.
+    assert_eq!(run.status, 3);
+    assert!(!run.stdout.contains("[SG013"), "{}", run.all());
+}
+
+#[test]
+fn ids_of_findings_are_unique() {
+    let folder = folder();
+    for tree in ["a", "b"] {
+        write(folder.path(), &format!("{tree}/sg_get.ko"), std::fs::read(testdata("6.1/sg_get.ko")).unwrap());
+    }
+    let json = check(&["--format", "json", &folder.path().display().to_string()]).json();
+    let ids: Vec<&str> =
+        json["findings"].as_array().unwrap().iter().map(|finding| finding["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["SG001:sg_get:dma-buf", "SG001:sg_get:dma-buf#2"]);
+}
+
+#[test]
 fn the_day_decides() {
     let symvers = "testdata/6.1/Module.symvers";
     let status = |variables: &[(&str, &str)], today: &[&str]| {
@@ -184,7 +240,7 @@ fn the_day_decides() {
     let expired =
         finish(&mut command(["check", "--today", "2027-12-01", "--symvers", symvers, "testdata/6.1/habanalabs.ko"]));
     assert!(
-        expired.stdout.contains("the waiver at allowlists/waivers.toml:7 expired on 2027-11-30"),
+        expired.stdout.contains("the waiver at allowlists/waivers.toml:8 expired on 2027-11-30"),
         "{}",
         expired.stdout
     );

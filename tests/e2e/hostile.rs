@@ -140,7 +140,7 @@ fn what_the_loader_refuses() {
     );
     malformed(
         &ko.clone().modinfo("license=GPL|description=x|stray|").build(),
-        "has a string without '=' in .modinfo: \"stray\"",
+        "has strings in .modinfo that are no tag=value (1); the first is \"stray\", after the tag description",
     );
     malformed(
         &ko.clone()
@@ -150,6 +150,76 @@ fn what_the_loader_refuses() {
             .map(|&byte| if byte == 0xef { 0xff } else { byte })
             .collect::<Vec<_>>(),
         "has a .modinfo that is not UTF-8",
+    );
+}
+
+#[test]
+fn dots_come_off_on_powerpc() {
+    use crate::support::ko::PPC64LE;
+    let ko = Ko { machine: PPC64LE, ..Ko::importing("m", &[".dma_buf_get", ".TOC."]) };
+    let run = check_file("m.ko", &ko.build());
+    assert_eq!(run.status, 1, "{}", run.all());
+    assert!(run.stdout.contains("module m gets at dma-buf"), "{}", run.all());
+    // Elsewhere a dot is part of the name, which nobody exports.
+    assert_eq!(check_file("m.ko", &Ko::importing("m", &[".dma_buf_get"]).build()).status, 0);
+}
+
+#[test]
+fn names_that_act_on_a_terminal_are_not_shown() {
+    let folder = folder();
+    let module = Ko::importing("m", &["dma_buf_get", "a\u{1b}[2J"]).modinfo("license=GPL|author=\u{1b}]0;x|").build();
+    let path = write(folder.path(), "evil\nERROR: symgate: all is well.ko", module);
+    for command in ["check", "inspect"] {
+        let run = run([command, &path]);
+        let all = run.all();
+        assert!(!all.contains('\u{1b}') && !all.contains("\nERROR: symgate: all is well"), "{all}");
+    }
+    let run = check(&["--format", "kbuild", &path]);
+    assert!(run.stderr.contains("has undefined symbols whose names can't be read (1)"), "{}", run.all());
+    assert!(run.stderr.lines().all(|line| !line.starts_with("ERROR: symgate: all")), "{}", run.all());
+}
+
+/// The same module with `bytes` at each place of a section's header that `field` names.
+fn patch_section(module: &[u8], name: &str, field: usize, bytes: &[u8]) -> Vec<u8> {
+    let mut module = module.to_vec();
+    let number = |at: usize, len: usize| {
+        module[at..at + len].iter().rev().fold(0_usize, |number, byte| number << 8 | usize::from(*byte))
+    };
+    let (table, count, strings) = (number(0x28, 8), number(0x3c, 2), number(0x3e, 2));
+    let names = number(table + strings * 64 + 24, 8);
+    let header = (0..count)
+        .map(|section| table + section * 64)
+        .find(|header| module[names + number(*header, 4)..].starts_with(format!("{name}\0").as_bytes()))
+        .expect("the section is there");
+    module[header + field..header + field + bytes.len()].copy_from_slice(bytes);
+    module
+}
+
+#[test]
+fn huge_counts_cost_nothing() {
+    let exporter = std::fs::read(testdata("6.1/sg_export.ko")).unwrap();
+    // An export table that claims to have no bytes in the file, and a trillion entries.
+    let nobits = patch_section(&exporter, "__ksymtab", 4, &8_u32.to_le_bytes());
+    let nobits = patch_section(&nobits, "__ksymtab", 32, &(12_u64 << 40).to_le_bytes());
+    let run = check_file("sg_export.ko", &nobits);
+    assert_eq!(run.status, 1, "{}", run.all());
+    assert!(
+        run.stdout.contains("has an export table __ksymtab that can't be read: it has no bytes in the file"),
+        "{}",
+        run.all()
+    );
+    // A hundred thousand undefined symbols, all of one name that never ends.
+    let mut object = Ko::importing("m", &[]).object();
+    let long = "x".repeat(100_000);
+    for _ in 0..100 {
+        undefined(&mut object, &long, false, SymbolScope::Unknown);
+    }
+    malformed(&object.write().unwrap(), "has undefined symbols whose names can't be read (1)");
+    // A million strings that are no tags.
+    let strays = "a|".repeat(1_000_000);
+    malformed(
+        &Ko::importing("m", &[]).modinfo(&format!("description=x|{strays}")).build(),
+        "has strings in .modinfo that are no tag=value (1000000)",
     );
 }
 
@@ -261,20 +331,20 @@ fn trees_with_links() {
 #[test]
 fn packed_modules_read_as_plain_ones() {
     let folder = folder();
-    let plain = std::fs::read(testdata("6.1/sg_get.ko")).unwrap();
+    let place = folder.path();
+    let plain = std::fs::read(testdata("6.1/sg_export.ko")).unwrap();
+    let path = write(place, "sg_export.ko", &plain);
+    let expected = run(["classify", "--format", "symvers", &path]).stdout;
+    assert_eq!(expected.lines().count(), 4);
     for (tool, ending) in [("xz", "xz"), ("zstd", "zst"), ("gzip", "gz")] {
-        write(folder.path(), "sg_get.ko", &plain);
-        let path = folder.path().join("sg_get.ko").display().to_string();
-        let packed = std::process::Command::new(tool).args(["-f", "-q", &path]).status();
-        if !packed.is_ok_and(|status| status.success()) {
-            continue;
-        }
         let packed = format!("{path}.{ending}");
+        let done = std::process::Command::new(tool).args(["-k", "-f", "-q", &path]).status();
+        assert!(done.is_ok_and(|status| status.success()), "{tool} is there");
         let run = run(["classify", "--format", "symvers", &packed]);
-        assert_eq!(run.status, 0, "{}", run.all());
-        let run = check(&[&packed]);
-        assert!(run.stdout.contains("denied[SG001 unregistered]: module sg_get"), "{}", run.all());
-        std::fs::remove_file(packed).unwrap();
+        assert_eq!((run.status, run.stdout), (0, expected.clone()), "{ending}");
+        // By its first bytes, whatever its name.
+        let renamed = write(place, "other/sg_export.ko", std::fs::read(&packed).unwrap());
+        assert_eq!(crate::support::run(["classify", &renamed]).stdout.lines().count(), 4);
     }
 }
 

@@ -103,6 +103,45 @@ fn a_waiver_covers_what_it_names_and_no_more() {
 }
 
 #[test]
+fn a_waiver_of_what_is_about_no_symbol_names_its_key() {
+    let status = |key: &str| {
+        let folder = folder();
+        let text = format!(
+            "[[waiver]]\nmodule = \"sg_tags\"\nrule = \"SG006\"\n{key}reason = \"test\"\nowner = \"me\"\nexpires = \"2026-12-31\"\n"
+        );
+        write(folder.path(), "waivers.toml", text);
+        let run = check(&[
+            "--deny",
+            "SG006",
+            "--add-allowlists",
+            &folder.path().display().to_string(),
+            "testdata/6.1/sg_tags.ko",
+        ]);
+        run.status
+    };
+    assert_eq!(status("key = \"disagree\"\n"), 0);
+    assert_eq!(status("key = \"nul\"\n"), 1);
+    assert_eq!(status("symbols = [\"dma_buf_get\"]\n"), 1);
+    // One that names nothing would cover whatever comes.
+    assert_eq!(status(""), 2);
+}
+
+#[test]
+fn a_module_is_registered_once_in_a_folder() {
+    let folder = folder();
+    registry(folder.path(), "production", "\"dma-buf\"");
+    let facade = "[[facade]]\nname = \"sg_get\"\nfamilies = []\nsubsystem = \"core\"\nowes = \"kernel-internal\"\n";
+    write(folder.path(), "facades.toml", facade);
+    let run = check_get("--allowlists", folder.path());
+    assert_eq!(run.status, 2, "{}", run.all());
+    assert!(
+        run.stderr.contains("modules.toml:2:8: sg_get is registered at @DIR@/facades.toml:2 already"),
+        "{}",
+        run.all()
+    );
+}
+
+#[test]
 fn all_faults_are_told_at_once_with_their_places() {
     let folder = folder();
     registry(folder.path(), "splendid", "\"dma-buff\"");
@@ -150,6 +189,6 @@ fn bad_folders_and_files() {
             let twice = std::fs::read_to_string(at.join("modules.toml")).unwrap().repeat(2);
             write(at, "modules.toml", twice);
         },
-        "sg_get is registered on line 2 already",
+        "sg_get is registered at @DIR@/modules.toml:2 already",
     );
 }

@@ -10,9 +10,8 @@ mod sg011_version;
 mod sg012_unresolved;
 mod sg013_malformed;
 
-pub use sg013_malformed::UNREADABLE_HELP;
-
 use super::{Draft, ResolvedImport, Subject};
+use crate::limits;
 
 /// One rule.
 #[derive(Debug)]
@@ -27,6 +26,14 @@ pub struct Rule {
     pub page: &'static str,
     /// Adds a draft for each way in which a module breaks it.
     pub check: fn(&Subject<'_>, &mut Vec<Draft>),
+}
+
+impl Rule {
+    /// The page as people read it: without the comment on its licence.
+    #[must_use]
+    pub fn text(&self) -> &'static str {
+        self.page.split_once("-->\n").map_or(self.page, |(_, text)| text).trim_end()
+    }
 }
 
 /// All rules by id.
@@ -53,6 +60,11 @@ pub fn find(text: &str) -> Option<&'static Rule> {
     ALL.iter().find(|rule| rule.id.eq_ignore_ascii_case(text) || rule.name.eq_ignore_ascii_case(text))
 }
 
+/// The rule that speaks of files that are no modules that can be read, and what it says of one.
+pub(super) fn unreadable(reason: &str) -> (&'static Rule, Draft) {
+    (&sg013_malformed::RULE, sg013_malformed::unreadable(reason))
+}
+
 /// The names of imports, sorted as the imports are.
 fn names(imports: &[&ResolvedImport<'_>]) -> Vec<String> {
     imports.iter().map(|import| import.import.name.to_string()).collect()
@@ -60,9 +72,8 @@ fn names(imports: &[&ResolvedImport<'_>]) -> Vec<String> {
 
 /// A list for a sentence: the first few, and how many more.
 fn list(items: &[String]) -> String {
-    const SHOWN: usize = 10;
-    let shown = items.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
-    match items.len().saturating_sub(SHOWN) {
+    let shown = items.iter().take(limits::NAMED).cloned().collect::<Vec<_>>().join(", ");
+    match items.len().saturating_sub(limits::NAMED) {
         0 => shown,
         more => format!("{shown} and {more} more"),
     }

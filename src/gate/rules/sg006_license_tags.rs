@@ -34,8 +34,8 @@ fn check(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
             "modpost reads all of them, the loader only the first; let all say what the module is",
         );
     }
-    let hidden = modinfo.strays().filter(|(_, follows)| *follows == Some("license"));
-    for (text, _) in hidden {
+    let mut hidden = modinfo.strays().filter(|(_, follows)| *follows == Some("license"));
+    if let Some((text, _)) = hidden.next() {
         draft(
             "nul",
             format!("has a licence tag with an embedded NUL, behind which stands {text:?}"),

@@ -22,7 +22,7 @@ fn check(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
     let declared = subject.declared_namespaces();
     for &namespace in declared.iter().filter(|namespace| namespace.starts_with(MODULES_PREFIX)) {
         drafts.push(Draft {
-            key: Some(namespace.to_owned()),
+            key: Some(format!("declares:{namespace}")),
             help: Some("modpost and the loader refuse it too".to_owned()),
             ..Draft::new(
                 Weight::ByFamily,

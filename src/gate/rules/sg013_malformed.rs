@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! SG013: the module breaks a rule of the loader, or two readers would read it differently.
 //!
-//! A file that can't be read as a module at all breaks it too; that is said where files are read.
+//! A file that can't be read as a module at all breaks it too.
 
-use super::Rule;
+use super::{Rule, list};
 use crate::gate::{Draft, Severity, Subject, Weight};
+use crate::module::Problem;
 use crate::tier::unknown_flags;
 
 pub(super) const RULE: Rule = Rule {
@@ -15,20 +16,57 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
-/// What to do about a module that can't be read.
-pub const UNREADABLE_HELP: &str = "build it again, or copy it again";
-
 fn check(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
-    let problems = subject.facts.problems.iter().map(ToString::to_string);
-    let flags = subject.facts.exports.iter().filter_map(|export| {
-        let unknown = unknown_flags(&subject.context.allowlists.policy, export);
-        (unknown != 0).then(|| format!("exports {} with unknown bits 0x{unknown:02x} in __kflagstab", export.name))
-    });
-    for (index, message) in problems.chain(flags).enumerate() {
+    for problem in &subject.facts.problems {
         drafts.push(Draft {
-            key: Some((index + 1).to_string()),
-            help: Some(UNREADABLE_HELP.to_owned()),
-            ..Draft::new(Weight::Always(Severity::Deny), message)
+            key: Some(problem.key()),
+            help: Some(help(problem).to_owned()),
+            ..Draft::new(Weight::Always(Severity::Deny), problem.to_string())
         });
+    }
+    let policy = &subject.context.allowlists.policy;
+    let unknown: Vec<String> = subject
+        .facts
+        .exports
+        .iter()
+        .map(|export| (export, unknown_flags(policy, export)))
+        .filter(|(_, flags)| *flags != 0)
+        .map(|(export, flags)| format!("{} (0x{flags:02x})", export.name))
+        .collect();
+    if !unknown.is_empty() {
+        drafts.push(Draft {
+            key: Some("unknown-flags".to_owned()),
+            help: Some(
+                "a newer kernel may have given these bits a meaning; the policy's [native] names the one it knows"
+                    .to_owned(),
+            ),
+            ..Draft::new(
+                Weight::Always(Severity::Deny),
+                format!("exports with bits in __kflagstab that nobody knows: {}", list(&unknown)),
+            )
+        });
+    }
+}
+
+/// A file that is no module that can be read at all.
+pub(in crate::gate) fn unreadable(reason: &str) -> Draft {
+    Draft {
+        key: Some("unreadable".to_owned()),
+        help: Some("build it or copy it again".to_owned()),
+        ..Draft::new(Weight::Always(Severity::Deny), format!("can't be read: {reason}"))
+    }
+}
+
+fn help(problem: &Problem) -> &'static str {
+    match problem {
+        Problem::LocalUndefined { .. } | Problem::SymbolTables { .. } | Problem::RepeatedSection { .. } => {
+            "no compiler or linker makes this: find out what edited the module after it was built"
+        }
+        Problem::NoThisModule | Problem::NotRelocatable { .. } => "give the finished .ko, not what it is made from",
+        Problem::NoSymbolTable => {
+            "the loader needs the symbol table: strip with --strip-debug or --strip-unneeded only"
+        }
+        Problem::Common { .. } => "build it with -fno-common, as kbuild does",
+        _ => "build it again; if the kernel loads it as it is, please report it",
     }
 }

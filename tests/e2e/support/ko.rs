@@ -109,6 +109,8 @@ pub(crate) struct Ko {
     pub(crate) crc: Crc,
     /// One `__ksymtab` with `__kflagstab`, as since 7.1, instead of `__ksymtab_gpl`.
     pub(crate) flags: bool,
+    /// The bytes of `__kflagstab`, where they are not to fit the exports.
+    pub(crate) flag_bytes: Option<Vec<u8>>,
 }
 
 impl Ko {
@@ -122,6 +124,7 @@ impl Ko {
             imports: imports.iter().map(|import| (*import, false)).collect(),
             crc: Crc::None,
             flags: false,
+            flag_bytes: None,
         }
     }
 
@@ -138,6 +141,11 @@ impl Ko {
 
     /// The file before it is written, for tests that add to it.
     pub(crate) fn object(&self) -> Object<'static> {
+        self.object_and_table().0
+    }
+
+    /// The same with its `__ksymtab`.
+    pub(crate) fn object_and_table(&self) -> (Object<'static>, Option<SectionId>) {
         let mut object = Object::new(BinaryFormat::Elf, self.machine.architecture, self.machine.endian);
         object.flags =
             object::FileFlags::Elf { os_abi: elf::ELFOSABI_NONE, abi_version: 0, e_flags: elf::FileFlags(0) };
@@ -155,16 +163,18 @@ impl Ko {
         let plain: Vec<&Export> = self.exports.iter().filter(|export| self.flags || !export.gpl).collect();
         let gpl: Vec<&Export> = self.exports.iter().filter(|export| !self.flags && export.gpl).collect();
         let text = section(&mut object, ".text", &[0; 16], 16);
+        let mut table = None;
         if !self.exports.is_empty() {
             let strings = section(&mut object, "__ksymtab_strings", b"", 1);
-            self.write_table(&mut object, "", &plain, text, strings);
+            table = self.write_table(&mut object, "", &plain, text, strings);
             self.write_table(&mut object, "_gpl", &gpl, text, strings);
         }
         if self.flags {
             let flags: Vec<u8> = plain.iter().map(|export| u8::from(export.gpl)).collect();
+            let flags = self.flag_bytes.clone().unwrap_or(flags);
             section(&mut object, "__kflagstab", &flags, 1);
         }
-        object
+        (object, table)
     }
 
     fn write_table(
@@ -174,9 +184,9 @@ impl Ko {
         exports: &[&Export],
         text: SectionId,
         strings: SectionId,
-    ) {
+    ) -> Option<SectionId> {
         if exports.is_empty() {
-            return;
+            return None;
         }
         let word = usize::from(self.machine.architecture.address_size().expect("a machine").bytes());
         let (field, kind) = match self.machine.prel32 {
@@ -213,6 +223,7 @@ impl Ko {
                 Crc::None => {}
             }
         }
+        Some(table)
     }
 }
 

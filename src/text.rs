@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Other people's bytes as text: what may be shown on somebody's terminal or in a build's log, and how.
+
+use std::borrow::Cow;
+
+/// Two hexadecimal digits a byte, as build-ids and hashes are written.
+pub(crate) fn digits(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The same with a space between two bytes, as a dump shows them.
+pub(crate) fn spaced(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")
+}
+
+/// Bytes as a name; nothing if they are not UTF-8, or would do something to a terminal. No compiler makes such a
+/// name, and no kernel exports one.
+pub(crate) fn name(bytes: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    (!text.is_empty() && !text.chars().any(acts)).then_some(text)
+}
+
+/// A text with what would do something to a terminal written out.
+pub(crate) fn shown(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(acts) {
+        return Cow::Borrowed(text);
+    }
+    let escape = |c: char| if acts(c) { c.escape_default().to_string() } else { c.to_string() };
+    Cow::Owned(text.chars().map(escape).collect())
+}
+
+/// Whether a character does something instead of showing something: control characters, and those that change the
+/// direction of what follows.
+fn acts(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_do_nothing() {
+        assert_eq!(name(b"dma_buf_get"), Some("dma_buf_get"));
+        for not in [b"".as_slice(), b"a\nb", b"a\x1b[2Jb", b"\xff", "a\u{202e}b".as_bytes()] {
+            assert_eq!(name(not), None, "{not:?}");
+        }
+    }
+
+    #[test]
+    fn what_acts_is_written_out() {
+        assert_eq!(shown("plain/path.ko"), "plain/path.ko");
+        assert_eq!(shown("a\nERROR: b\u{1b}[0m"), "a\\nERROR: b\\u{1b}[0m");
+    }
+}
