@@ -33,7 +33,7 @@ impl FromStr for Owes {
             "self" => Ok(Self::Itself),
             "importers" => Ok(Self::Importers),
             "kernel-internal" => Ok(Self::KernelInternal),
-            _ => Err(format!("{text:?} owes nothing; it is one of self, importers, kernel-internal")),
+            _ => Err(format!("owes can't be {text:?}; it is one of self, importers, kernel-internal")),
         }
     }
 }

@@ -263,6 +263,6 @@ fn outcome_of_word(axis: Axis, is: &str) -> Result<Outcome, String> {
     let words = words(axis);
     words.iter().find(|(word, _)| *word == is).map(|&(_, outcome)| outcome).ok_or_else(|| {
         let names: Vec<_> = words.iter().map(|(word, _)| *word).collect();
-        format!("{is:?} is nothing that {axis} can be; it is one of {}", names.join(", "))
+        format!("{axis} can't be {is:?}; it is one of {}", names.join(", "))
     })
 }

@@ -58,7 +58,9 @@ pub fn collect(paths: &[PathBuf]) -> Collected {
             Ok(meta) if meta.is_dir() => search(path, &label, &mut modules, &mut found),
             Ok(meta) if meta.is_file() => match start_of(path) {
                 Err(error) => found.errors.push(InputError::new(label, error.into())),
-                Ok(start) if symvers::looks_like(&start) => found.symvers.push(path.clone()),
+                Ok(start) if symvers::looks_like(&start) || path.ends_with("Module.symvers") => {
+                    found.symvers.push(path.clone());
+                }
                 Ok(start) => match unsupported(&start) {
                     Some(what) => found.errors.push(InputError::new(label, InputErrorKind::Unsupported(what))),
                     None => {

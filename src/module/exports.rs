@@ -53,13 +53,8 @@ pub(super) fn read(elf: &Elf<'_>, symbols: &Symbols<'_>, problems: &mut Vec<Prob
         }
     }
     exports.sort_by(|a, b| a.name.cmp(&b.name));
-    let mut twice: Vec<Box<str>> = exports
-        .windows(2)
-        .filter_map(|pair| {
-            matches!(pair, [a, b] if a.name == b.name).then(|| pair.first().map(|export| export.name.clone()))
-        })
-        .flatten()
-        .collect();
+    let pairs = exports.iter().zip(exports.iter().skip(1));
+    let mut twice: Vec<Box<str>> = pairs.filter(|(a, b)| a.name == b.name).map(|(a, _)| a.name.clone()).collect();
     twice.dedup();
     if !twice.is_empty() {
         problems.push(Problem::ExportedTwice { names: twice });
