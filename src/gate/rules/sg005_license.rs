@@ -34,7 +34,10 @@ fn check(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
     sorted.sort();
     drafts.push(Draft {
         symbols: sorted,
-        help: Some("use plain exports only, or license the module compatibly; modpost and the loader refuse it as it is".to_owned()),
+        help: Some(
+            "use plain exports only, or license the module compatibly; modpost and the loader refuse it as it is"
+                .to_owned(),
+        ),
         ..Draft::new(
             Weight::ByFamily,
             format!("is {license}, which is not GPL-compatible, and uses GPL-only {}", list(&symbols)),
