@@ -62,8 +62,8 @@ impl Gathered {
             return Err(InputError::new(path.display().to_string(), InputErrorKind::NoExports).into());
         }
         let mut exports = ExportTable::default();
-        for provided in tables.into_iter().flatten() {
-            exports.add(provided);
+        for table in tables {
+            exports.add_symvers(table);
         }
         let mut modules = Vec::with_capacity(files.len());
         let module_files = files.len();

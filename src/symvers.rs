@@ -87,6 +87,9 @@ pub fn parse(text: &[u8]) -> Result<Vec<Provided>, SymversError> {
     Ok(entries)
 }
 
+/// Columns of the newest layout.
+const MOST_COLUMNS: usize = 5;
+
 fn parse_line(line: &str) -> Result<Provided, (usize, SymversErrorKind)> {
     if line.is_empty() {
         return Err((0, SymversErrorKind::EmptyLine));
@@ -95,8 +98,10 @@ fn parse_line(line: &str) -> Result<Provided, (usize, SymversErrorKind)> {
         return Err((column, SymversErrorKind::CarriageReturn));
     }
     let mut start = 0;
+    let count = line.split('\t').count();
     let columns: Vec<(usize, &str)> = line
         .split('\t')
+        .take(MOST_COLUMNS + 1)
         .map(|column| {
             let at = start;
             start += column.len() + 1;
@@ -111,7 +116,7 @@ fn parse_line(line: &str) -> Result<Provided, (usize, SymversErrorKind)> {
             (crc, symbol, module, kind, namespace)
         }
         [crc, symbol, module, kind, namespace] => (crc, symbol, module, kind, namespace),
-        _ => return Err((0, SymversErrorKind::Columns(columns.len()))),
+        _ => return Err((0, SymversErrorKind::Columns(count))),
     };
     let wrong = |column: (usize, &str), kind: fn(String) -> SymversErrorKind| (column.0, kind(column.1.to_owned()));
     let blank = |text: &str| text.chars().any(|c| c.is_whitespace() || c.is_control());

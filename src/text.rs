@@ -20,6 +20,11 @@ pub(crate) fn name(bytes: &[u8]) -> Option<&str> {
     (!text.is_empty() && !text.chars().any(acts)).then_some(text)
 }
 
+/// Bytes as a symbol or namespace: a name without blanks, as no table of the kernel's could hold one.
+pub(crate) fn symbol(bytes: &[u8]) -> Option<&str> {
+    name(bytes).filter(|name| !name.contains(char::is_whitespace))
+}
+
 /// A text with what would do something to a terminal written out.
 pub(crate) fn shown(text: &str) -> Cow<'_, str> {
     if !text.chars().any(acts) {
@@ -29,10 +34,11 @@ pub(crate) fn shown(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.chars().map(escape).collect())
 }
 
-/// Whether a character does something instead of showing something: control characters, and those that change the
-/// direction of what follows.
+/// Whether a character does something instead of showing something: control characters, those that change the
+/// direction of what follows, and those that can't be seen.
 fn acts(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 #[cfg(test)]

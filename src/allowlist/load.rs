@@ -158,6 +158,10 @@ fn read_folder(folder: &Path) -> Result<Files, LoadError> {
         let Some(&(name, _)) = known else {
             return Err(LoadError::Layout { path, reason: "no allowlist has this name" });
         };
+        // Whether it is a file comes first: to open a FIFO is to wait for its other end.
+        if !std::fs::metadata(&path).map_err(io(&path))?.is_file() {
+            return Err(LoadError::Layout { path, reason: "it is no regular file" });
+        }
         let mut text = String::new();
         let file = std::fs::File::open(&path).map_err(io(&path))?;
         file.take(limits::ALLOWLIST_BYTES + 1).read_to_string(&mut text).map_err(io(&path))?;

@@ -11,6 +11,7 @@ use super::date::Date;
 use super::source::{Fault, Place, SourceFile};
 use super::userspace::Axis;
 use crate::exports::Provided;
+use crate::module::ModuleName;
 
 /// The operator's policy.
 #[derive(Debug, Clone)]
@@ -19,7 +20,7 @@ pub struct Policy {
     pub date: Date,
     /// The bit of `__kflagstab` that makes an export userspace-gpl; 0 for none.
     pub native_kflag: u8,
-    /// The families, in the policy's order: the first that a symbol fits is its own.
+    /// The families, in the policy's order.
     pub families: Vec<Family>,
     subsystems: BTreeMap<String, Subsystem>,
     licences: BTreeMap<String, bool>,
@@ -35,7 +36,7 @@ pub struct Family {
     /// Where it stands.
     pub place: Place,
     namespaces: BTreeSet<String>,
-    providers: BTreeSet<String>,
+    providers: BTreeSet<ModuleName>,
     names: BTreeSet<String>,
     globs: Vec<GlobMatcher>,
     acquiring: BTreeSet<String>,
@@ -59,15 +60,16 @@ impl Family {
         self.watch_only || self.knows_by_name(symbol)
     }
 
-    fn has(&self, symbol: &str, provided: Option<&Provided>) -> bool {
-        self.names.contains(symbol)
-            || self.knows_by_name(symbol)
-            || provided.is_some_and(|provided| {
-                let namespace = provided.export.namespace.as_deref();
-                namespace.is_some_and(|namespace| self.namespaces.contains(namespace))
-                    || (!self.providers.is_empty() && self.providers.contains(provided.provider.as_str()))
-            })
-            || self.globs.iter().any(|glob| glob.is_match(symbol))
+    /// Whether a symbol is a member by a pattern of its name.
+    fn fits_name(&self, symbol: &str) -> bool {
+        self.names.contains(symbol) || self.globs.iter().any(|glob| glob.is_match(symbol))
+    }
+
+    /// Whether an export is a member by where it comes from.
+    fn fits_origin(&self, provided: &Provided) -> bool {
+        let namespace = provided.export.namespace.as_deref();
+        namespace.is_some_and(|namespace| self.namespaces.contains(namespace))
+            || self.providers.contains(&provided.provider)
     }
 }
 
@@ -82,9 +84,15 @@ pub struct Subsystem {
 
 impl Policy {
     /// The family of a symbol, if it is in one; `provided` is who exports it, where that is known.
+    ///
+    /// A family that says by name what the symbol does comes before one whose patterns fit it, and that before one that
+    /// only claims its namespace or provider: whoever exports a symbol chooses its namespace, but not what it is.
     #[must_use]
     pub fn family_of(&self, symbol: &str, provided: Option<&Provided>) -> Option<&Family> {
-        self.families.iter().find(|family| family.has(symbol, provided))
+        let first = |fits: &dyn Fn(&Family) -> bool| self.families.iter().find(|family| fits(family));
+        first(&|family| family.knows_by_name(symbol))
+            .or_else(|| first(&|family| family.fits_name(symbol)))
+            .or_else(|| first(&|family| provided.is_some_and(|provided| family.fits_origin(provided))))
     }
 
     /// The family of this name.
@@ -137,9 +145,9 @@ struct RawFamily {
     #[serde(default)]
     watch_only: bool,
     #[serde(default)]
-    namespaces: BTreeSet<String>,
+    namespaces: Vec<Spanned<String>>,
     #[serde(default)]
-    providers: BTreeSet<String>,
+    providers: Vec<String>,
     #[serde(default)]
     symbols: Vec<Spanned<String>>,
     #[serde(default)]
@@ -202,6 +210,10 @@ pub(super) fn read(file: &SourceFile, faults: &mut Vec<Fault>) -> Option<Policy>
     Some(policy)
 }
 
+fn is_pattern(text: &str) -> bool {
+    text.contains(['*', '?', '[', '{'])
+}
+
 fn read_family(file: &SourceFile, raw: RawFamily, faults: &mut Vec<Fault>) -> Family {
     let name = raw.name.span();
     let place = file.place(&name);
@@ -209,15 +221,21 @@ fn read_family(file: &SourceFile, raw: RawFamily, faults: &mut Vec<Fault>) -> Fa
         name: raw.name.into_inner(),
         watch_only: raw.watch_only,
         place,
-        namespaces: raw.namespaces,
-        providers: raw.providers,
+        namespaces: BTreeSet::new(),
+        providers: raw.providers.iter().map(|name| ModuleName::new(name)).collect(),
         names: BTreeSet::new(),
         globs: Vec::new(),
         acquiring: BTreeSet::new(),
         others: BTreeSet::new(),
     };
+    for namespace in raw.namespaces {
+        if is_pattern(namespace.get_ref()) {
+            faults.push(file.fault(&namespace.span(), "a namespace is named exactly, not by a pattern"));
+        }
+        family.namespaces.insert(namespace.into_inner());
+    }
     for symbol in raw.symbols {
-        if symbol.get_ref().contains(['*', '?', '[', '{']) {
+        if is_pattern(symbol.get_ref()) {
             match Glob::new(symbol.get_ref()) {
                 Ok(glob) => family.globs.push(glob.compile_matcher()),
                 Err(error) => faults.push(file.fault(&symbol.span(), error.to_string())),
@@ -228,7 +246,7 @@ fn read_family(file: &SourceFile, raw: RawFamily, faults: &mut Vec<Fault>) -> Fa
     }
     for (symbols, into) in [(raw.acquiring, &mut family.acquiring), (raw.others, &mut family.others)] {
         for symbol in symbols {
-            if symbol.get_ref().contains(['*', '?', '[', '{']) {
+            if is_pattern(symbol.get_ref()) {
                 faults.push(file.fault(&symbol.span(), "what a symbol does is said of it by name, not by a pattern"));
             }
             into.insert(symbol.into_inner());

@@ -161,6 +161,14 @@ pub(super) fn read(
     }
 }
 
+/// A family's name; that of a native one holds a module's, which is compared as the kernel does.
+pub(super) fn family_name(text: &str) -> String {
+    match text.strip_prefix("native:") {
+        Some(provider) => format!("native:{}", ModuleName::new(provider)),
+        None => text.to_owned(),
+    }
+}
+
 /// The folder of a file: an added folder may register a module anew, one folder may not do it twice.
 fn folder(place: &Place) -> &str {
     place.file.rsplit_once('/').map_or("", |(folder, _)| folder)
@@ -214,7 +222,7 @@ fn read_entry(
     }
     Some(Registration {
         module: ModuleName::new(raw.name.get_ref()),
-        families: raw.families.into_iter().map(Spanned::into_inner).collect(),
+        families: raw.families.iter().map(|family| family_name(family.get_ref())).collect(),
         subsystem: raw.subsystem.into_inner(),
         owes,
         facade,

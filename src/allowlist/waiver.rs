@@ -8,6 +8,7 @@ use toml::Spanned;
 
 use super::date::Date;
 use super::policy::Policy;
+use super::registration::family_name;
 use super::source::{Fault, Place, SourceFile};
 use crate::module::ModuleName;
 
@@ -102,7 +103,7 @@ fn read_waiver(
     Some(Waiver {
         module: ModuleName::new(raw.module.get_ref()),
         rule: raw.rule.into_inner(),
-        family: raw.family.map(Spanned::into_inner),
+        family: raw.family.map(|family| family_name(family.get_ref())),
         key: raw.key,
         symbols: raw.symbols.into_iter().map(Spanned::into_inner).collect(),
         reason: raw.reason.into_inner(),

@@ -11,7 +11,7 @@ use super::common::{CliError, InputArgs, OutputArgs, today};
 use super::output::{self, Stream};
 use crate::allowlist::Date;
 use crate::gate::{Context, Level, Profile, Terms, rules};
-use crate::input::InputErrorKind;
+use crate::input::{InputError, InputErrorKind};
 use crate::report::{self, CheckReport};
 
 /// Judge modules: which get at a family, and whether each may
@@ -115,6 +115,10 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         let mut gathered = args.input.gather(&args.inputs, true)?;
         if args.allow_empty {
             gathered.errors.retain(|error| !matches!(error.kind, InputErrorKind::NoModules));
+        } else if gathered.module_files == 0 && gathered.errors.is_empty() {
+            // Only a Module.symvers was given: nothing was judged, so nothing passes.
+            let input = args.inputs.first().map(|path| path.display().to_string()).unwrap_or_default();
+            gathered.errors.push(InputError::new(input, InputErrorKind::NoModules));
         }
         let terms = Terms { profile: args.profile.into(), today, overrides };
         let context = Context::new(&allowlists, &gathered.exports, terms);
@@ -124,7 +128,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         // In a build's log the report stands on the same stream, and has said this already.
         output::say_errors(gathered.errors.iter().filter(|error| !(kbuild && error.is_malformed())));
         let stream = if kbuild { Stream::Stderr } else { Stream::Stdout };
-        output::write(&args.output, stream, |out| match args.format {
+        output::write(&args.output, stream, &args.inputs, |out| match args.format {
             Format::Human => report::human::check(out, &report),
             Format::Kbuild => report::kbuild::check(out, &report),
             Format::Json => report::json::check(out, &report),

@@ -53,7 +53,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let gathered = args.input.in_pool(|| args.input.gather(&args.inputs, false))??;
     output::say_errors(&gathered.errors);
     let exports = json::sorted(&gathered.exports);
-    output::write(&args.output, Stream::Stdout, |out| match args.format {
+    output::write(&args.output, Stream::Stdout, &args.inputs, |out| match args.format {
         Format::Human => human(out, &allowlists.policy, &exports),
         Format::Json => json::classify(out, &allowlists.policy, &exports),
         Format::Symvers => exports.iter().try_for_each(|provided| {

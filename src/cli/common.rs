@@ -57,8 +57,8 @@ pub(super) struct InputArgs {
     symvers: Vec<PathBuf>,
 
     /// Threads to read with [default: one for each processor]
-    #[arg(short, long, value_name = "N")]
-    jobs: Option<std::num::NonZeroUsize>,
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    jobs: Option<u16>,
 
     #[command(flatten)]
     allowlists: AllowlistArgs,
@@ -102,7 +102,7 @@ impl InputArgs {
 
     /// Runs `work` on the threads that were asked for.
     pub(super) fn in_pool<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T, CliError> {
-        let threads = self.jobs.map_or(0, std::num::NonZeroUsize::get);
+        let threads = self.jobs.map_or(0, usize::from);
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
         Ok(pool.map_err(|error| CliError::Usage(format!("can't start threads: {error}")))?.install(work))
     }
@@ -119,11 +119,16 @@ impl InputArgs {
 pub(super) fn today(given: Option<Date>, registry: Date) -> Result<Date, CliError> {
     let day = match given {
         Some(day) => day,
-        None => match std::env::var("SOURCE_DATE_EPOCH") {
-            Ok(text) => text.parse().ok().and_then(Date::from_unix).ok_or_else(|| {
-                CliError::Usage(format!("SOURCE_DATE_EPOCH is {text:?}, not a number of seconds since 1970"))
-            })?,
-            Err(_) => clock().unwrap_or(registry),
+        None => match std::env::var_os("SOURCE_DATE_EPOCH") {
+            Some(text) => {
+                text.to_str().and_then(|text| text.parse().ok()).and_then(Date::from_unix).ok_or_else(|| {
+                    CliError::Usage(format!(
+                        "SOURCE_DATE_EPOCH is {}, not a number of seconds since 1970",
+                        text.display()
+                    ))
+                })?
+            }
+            None => clock().unwrap_or(registry),
         },
     };
     Ok(day.max(registry))

@@ -23,13 +23,13 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     match &args.rule {
-        None => output::write(&args.output, Stream::Stdout, |out| {
+        None => output::write(&args.output, Stream::Stdout, &[], |out| {
             rules::ALL.iter().try_for_each(|rule| writeln!(out, "{}  {:<24} {}", rule.id, rule.name, rule.summary))
         })?,
         Some(text) => {
             let rule = rules::find(text)
                 .ok_or_else(|| CliError::Usage(format!("there is no rule {text:?}; `symgate explain` lists them")))?;
-            output::write(&args.output, Stream::Stdout, |out| writeln!(out, "{}", rule.text()))?;
+            output::write(&args.output, Stream::Stdout, &[], |out| writeln!(out, "{}", rule.text()))?;
         }
     }
     Ok(Exit::Clean)

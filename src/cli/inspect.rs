@@ -61,7 +61,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         let terms = Terms { profile: Profile::Audit, today, overrides: BTreeMap::new() };
         let context = Context::new(&allowlists, &gathered.exports, terms);
         let judgements = gathered.judge(&context).modules;
-        output::write(&args.output, Stream::Stdout, |out| match args.format {
+        output::write(&args.output, Stream::Stdout, &args.modules, |out| match args.format {
             Format::Human => {
                 judgements.iter().try_for_each(|judgement| report::inspect::human(out, judgement, args.all))
             }

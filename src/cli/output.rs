@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, ErrorKind, Write};
+use std::path::{Path, PathBuf};
 
 use anstream::AutoStream;
 use clap::ValueEnum;
@@ -41,14 +42,19 @@ pub(super) enum Stream {
     Stderr,
 }
 
-/// Writes a report. A reader that stops reading is no failure: the exit status tells all the same.
+/// Writes a report, but over none of the inputs. A reader that stops reading is no failure: the exit status tells all the same.
 pub(super) fn write(
     args: &OutputArgs,
     stream: Stream,
+    inputs: &[PathBuf],
     report: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> io::Result<()> {
     let written = match (&args.output, stream) {
         (Some(path), _) => {
+            if inputs.iter().any(|input| is_same(input, path)) {
+                let message = format!("{} is an input, too", path.display());
+                return Err(io::Error::new(ErrorKind::InvalidInput, message));
+            }
             let file = File::create(path)
                 .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
             let choice = match args.color {
@@ -68,6 +74,11 @@ pub(super) fn write(
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         written => written,
     }
+}
+
+/// Whether two paths lead to one file.
+fn is_same(a: &Path, b: &Path) -> bool {
+    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
 fn finish(mut out: impl Write, report: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {

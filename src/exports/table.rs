@@ -46,8 +46,16 @@ impl ExportTable {
     pub fn add(&mut self, provided: Provided) {
         if let Entry::Vacant(entry) = self.by_name.entry(provided.export.name.clone()) {
             entry.insert(self.entries.len());
-            self.vmlinux |= &*provided.path == VMLINUX;
             self.entries.push(provided);
+        }
+    }
+
+    /// Adds the lines of a `Module.symvers`.
+    pub fn add_symvers(&mut self, lines: Vec<Provided>) {
+        for provided in lines {
+            // A module can call itself what it likes; only a table tells what the kernel image exports.
+            self.vmlinux |= &*provided.path == VMLINUX;
+            self.add(provided);
         }
     }
 

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! From what the caller names to a list of module files.
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File, FileType};
 use std::io::{ErrorKind, Read};
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use walkdir::WalkDir;
+use walkdir::{DirEntry, WalkDir};
 
 use super::{InputError, InputErrorKind};
 use crate::{symvers, text};
@@ -58,13 +59,11 @@ pub fn collect(paths: &[PathBuf]) -> Collected {
             Ok(meta) if meta.is_dir() => search(path, &label, &mut modules, &mut found),
             Ok(meta) if meta.is_file() => match start_of(path) {
                 Err(error) => found.errors.push(InputError::new(label, error.into())),
-                Ok(start) if symvers::looks_like(&start) || path.ends_with("Module.symvers") => {
-                    found.symvers.push(path.clone());
-                }
+                Ok(start) if is_symvers(path, &start) => found.symvers.push(path.clone()),
                 Ok(start) => match unsupported(&start) {
                     Some(what) => found.errors.push(InputError::new(label, InputErrorKind::Unsupported(what))),
                     None => {
-                        modules.insert(path.clone(), ModuleFile { label, path: path.clone(), size: meta.len() });
+                        add(&mut modules, ModuleFile { label, path: path.clone(), size: meta.len() });
                     }
                 },
             },
@@ -82,42 +81,67 @@ pub fn collect(paths: &[PathBuf]) -> Collected {
 }
 
 fn search(root: &Path, label: &str, modules: &mut BTreeMap<PathBuf, ModuleFile>, found: &mut Collected) {
-    let before = modules.len() + found.errors.len();
-    // depmod follows links too, but for the two by which a kernel's modules point to its source.
-    let walk = WalkDir::new(root).follow_links(true).into_iter().filter_entry(|entry| {
-        !(entry.path_is_symlink() && (entry.file_name() == "build" || entry.file_name() == "source"))
-    });
-    for entry in walk {
+    let mut seen_any = false;
+    let mut seen_folders = HashSet::new();
+    let home = root.canonicalize().unwrap_or_else(|_| root.to_owned());
+    // Sorted, so that a folder with two ways to it is always found by the same one.
+    let walk = WalkDir::new(root).follow_links(true).sort_by_file_name().into_iter();
+    for entry in walk.filter_entry(|entry| is_to_be_searched(entry, &home, &mut seen_folders)) {
         let entry = match entry {
             Ok(entry) => entry,
             Err(error) => {
                 if let Some(error) = walk_error(error, root) {
                     found.errors.push(error);
+                    seen_any = true;
                 }
                 continue;
             }
         };
-        let relative = shown(entry.path().strip_prefix(root).unwrap_or(entry.path()));
-        let name = entry.file_name().to_string_lossy();
         if entry.file_type().is_dir() {
             continue;
         }
-        match module_ending(&name) {
-            Ending::Other => {}
-            Ending::NotRead(what) => found.errors.push(InputError::new(relative, InputErrorKind::Unsupported(what))),
-            Ending::Module if !entry.file_type().is_file() => {
-                let kind = InputErrorKind::NotAFile(describe(entry.file_type()));
-                found.errors.push(InputError::new(relative, kind));
-            }
+        let relative = shown(entry.path().strip_prefix(root).unwrap_or(entry.path()));
+        let error = match module_ending(&entry.file_name().to_string_lossy()) {
+            Ending::Other => continue,
+            Ending::NotRead(what) => InputErrorKind::Unsupported(what),
+            Ending::Module if !entry.file_type().is_file() => InputErrorKind::NotAFile(describe(entry.file_type())),
             Ending::Module => {
                 let size = entry.metadata().map_or(0, |meta| meta.len());
-                let path = entry.into_path();
-                modules.entry(path.clone()).or_insert(ModuleFile { label: relative, path, size });
+                add(modules, ModuleFile { label: relative, path: entry.into_path(), size });
+                seen_any = true;
+                continue;
             }
+        };
+        found.errors.push(InputError::new(relative, error));
+        seen_any = true;
+    }
+    if !seen_any {
+        found.errors.push(InputError::new(label, InputErrorKind::NoModules));
+    }
+}
+
+/// Whether an entry is to be looked at, and what is below it. depmod follows links, too, but for the two by which a
+/// kernel's modules point to its source. No folder is searched twice, and none that holds the whole tree.
+fn is_to_be_searched(entry: &DirEntry, home: &Path, seen: &mut HashSet<(u64, u64)>) -> bool {
+    if !entry.file_type().is_dir() {
+        return true;
+    }
+    if entry.path_is_symlink() && entry.depth() > 0 {
+        let name = entry.file_name();
+        let holds_home = || entry.path().canonicalize().is_ok_and(|target| home.starts_with(target));
+        if name == "build" || name == "source" || holds_home() {
+            return false;
         }
     }
-    if modules.len() + found.errors.len() == before {
-        found.errors.push(InputError::new(label, InputErrorKind::NoModules));
+    entry.metadata().map_or(true, |meta| seen.insert((meta.dev(), meta.ino())))
+}
+
+/// Adds a module; of two labels for one file the same always stays.
+fn add(modules: &mut BTreeMap<PathBuf, ModuleFile>, module: ModuleFile) {
+    match modules.entry(module.path.clone()) {
+        Entry::Vacant(entry) => drop(entry.insert(module)),
+        Entry::Occupied(mut entry) if module.label < entry.get().label => drop(entry.insert(module)),
+        Entry::Occupied(_) => {}
     }
 }
 
@@ -154,8 +178,17 @@ fn shown(path: &Path) -> String {
     text::shown(&path.display().to_string()).into_owned()
 }
 
-fn describe(kind: FileType) -> &'static str {
-    if kind.is_fifo() {
+/// Whether a file that was named is a `Module.symvers`: by its name, or by its first bytes unless it is named like a
+/// module.
+fn is_symvers(path: &Path, start: &[u8]) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    name == "Module.symvers" || (symvers::looks_like(start) && module_ending(&name) == Ending::Other)
+}
+
+pub(super) fn describe(kind: FileType) -> &'static str {
+    if kind.is_dir() {
+        "a directory"
+    } else if kind.is_fifo() {
         "a FIFO"
     } else if kind.is_socket() {
         "a socket"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! From a file to facts, for one module or for a whole tree at once.
 
-use std::fs::File;
+use std::fs::{self, File, Metadata};
 use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use object::read::ReadCache;
 
+use super::collect::describe;
 use super::compression::Compression;
 use super::{InputError, InputErrorKind, ModuleFile};
 use crate::exports::Provided;
@@ -19,11 +20,7 @@ use crate::symvers;
 
 /// Reads one module.
 pub fn read_module(path: &Path) -> Result<ModuleFacts, InputErrorKind> {
-    let mut file = File::open(path)?;
-    let meta = file.metadata()?;
-    if !meta.is_file() {
-        return Err(InputErrorKind::NotAFile("no regular file"));
-    }
+    let (mut file, meta) = open(path)?;
     if meta.len() > limits::FILE_BYTES {
         return Err(InputErrorKind::TooLarge { len: meta.len(), limit: limits::FILE_BYTES });
     }
@@ -41,6 +38,17 @@ pub fn read_module(path: &Path) -> Result<ModuleFacts, InputErrorKind> {
     Ok(ModuleFacts::read(Bytes::in_memory(&unpacked))?)
 }
 
+/// Opens a regular file. What it is comes first: to open a FIFO is to wait for its other end.
+fn open(path: &Path) -> Result<(File, Metadata), InputErrorKind> {
+    let kind = fs::metadata(path)?.file_type();
+    if !kind.is_file() {
+        return Err(InputErrorKind::NotAFile(describe(kind)));
+    }
+    let file = File::open(path)?;
+    let meta = file.metadata()?;
+    Ok((file, meta))
+}
+
 fn read_start(file: &mut File, start: &mut [u8; 6]) -> std::io::Result<usize> {
     let mut got = 0;
     while let Some(rest) = start.get_mut(got..).filter(|rest| !rest.is_empty()) {
@@ -56,14 +64,7 @@ fn read_start(file: &mut File, start: &mut [u8; 6]) -> std::io::Result<usize> {
 pub fn read_symvers(path: &Path) -> Result<Vec<Provided>, InputError> {
     let fail = |kind| InputError::new(path.display().to_string(), kind);
     let read = || -> Result<Vec<Provided>, InputErrorKind> {
-        let file = File::open(path)?;
-        let meta = file.metadata()?;
-        if meta.is_dir() {
-            return Err(InputErrorKind::NotAFile("a directory"));
-        }
-        if !meta.is_file() {
-            return Err(InputErrorKind::NotAFile("no regular file"));
-        }
+        let (file, meta) = open(path)?;
         let mut text = Vec::new();
         file.take(limits::SYMVERS_BYTES + 1).read_to_end(&mut text)?;
         if text.len() as u64 > limits::SYMVERS_BYTES {

@@ -170,6 +170,8 @@ impl Section<'_> {
 pub struct Symbol {
     /// `st_name`: where the name starts in the string table.
     pub name: u32,
+    /// `STT_NOTYPE`, `STT_FUNC`, ...
+    pub kind: elf::SymbolType,
     /// `STB_LOCAL`, `STB_GLOBAL`, `STB_WEAK`, ...
     pub binding: elf::SymbolBind,
     /// `st_shndx` as it stands in the table.
@@ -236,12 +238,14 @@ impl<'d> Symbols<'d> {
         match self.raw {
             RawSymbols::Elf32(table) => table.get(index).map(|sym| Symbol {
                 name: sym.st_name(endian),
+                kind: sym.st_type(),
                 binding: sym.st_bind(),
                 section: sym.st_shndx(endian).0,
                 value: sym.st_value(endian).into(),
             }),
             RawSymbols::Elf64(table) => table.get(index).map(|sym| Symbol {
                 name: sym.st_name(endian),
+                kind: sym.st_type(),
                 binding: sym.st_bind(),
                 section: sym.st_shndx(endian).0,
                 value: sym.st_value(endian),

@@ -161,7 +161,7 @@ impl<'e, 'd> Table<'e, 'd> {
     fn names(&self, offset: u64) -> Option<(&'d str, Option<&'d str>)> {
         // The value has to be there; where it points to is for later.
         self.relocations.get(&offset)?;
-        let name = text::name(self.string(offset + self.field, limits::NAME_BYTES)?)?;
+        let name = text::symbol(self.string(offset + self.field, limits::NAME_BYTES)?)?;
         let namespace = offset + self.field * 2;
         // A namespace of zero, with no relocation, is none (`kernel_symbol_namespace`, 7.2).
         if !self.relocations.contains_key(&namespace) {
@@ -169,7 +169,7 @@ impl<'e, 'd> Table<'e, 'd> {
         }
         match self.string(namespace, limits::NAMESPACE_BYTES)? {
             [] => Some((name, None)),
-            namespace => Some((name, Some(text::name(namespace)?))),
+            namespace => Some((name, Some(text::symbol(namespace)?))),
         }
     }
 

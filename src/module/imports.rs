@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::elf::{Machine, Symbol, Symbols};
 use super::problem::Problem;
 use super::versions::Versions;
-use crate::text;
+use crate::{limits, text};
 
 /// How a module asks for a symbol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -22,6 +22,8 @@ pub enum Binding {
     Strong,
     /// The module loads without it.
     Weak,
+    /// Livepatch finds it, exported or not.
+    Livepatch,
 }
 
 /// One import.
@@ -42,7 +44,7 @@ pub(super) fn read(
     versions: &Versions<'_>,
     problems: &mut Vec<Problem>,
 ) -> Vec<Import> {
-    let undefined = names(symbols, problems, Symbol::is_undefined);
+    let undefined = names(symbols, problems, |symbol| symbol.is_undefined() && !is_register(symbol, machine));
     let mut imports = Vec::with_capacity(undefined.len());
     let mut local = Vec::new();
     for (name, bindings) in undefined {
@@ -56,6 +58,12 @@ pub(super) fn read(
     if !local.is_empty() {
         problems.push(Problem::LocalUndefined { names: local });
     }
+    for name in names(symbols, problems, |symbol| symbol.section == SHN_LIVEPATCH).into_keys() {
+        match livepatch_target(name) {
+            Some(target) => imports.push(Import { name: target.into(), binding: Binding::Livepatch, crc: None }),
+            None => problems.push(Problem::Livepatch { name: name.into() }),
+        }
+    }
     let common = names(symbols, problems, |symbol| symbol.section == elf::SHN_COMMON.0);
     if !common.is_empty() {
         problems.push(Problem::Common { names: common.into_keys().map(Into::into).collect() });
@@ -64,6 +72,24 @@ pub(super) fn read(
     imports.sort_by(|a, b| (&a.name, a.binding).cmp(&(&b.name, b.binding)));
     imports.dedup_by(|later, first| later.name == first.name);
     imports
+}
+
+/// `SHN_LIVEPATCH` (`include/uapi/linux/elf.h`, 7.2): a symbol that livepatch resolves through kallsyms, exported or
+/// not, with no look at licence, namespace or version.
+const SHN_LIVEPATCH: u16 = 0xff20;
+
+/// The symbol that `.klp.sym.OBJECT.SYMBOL,POSITION` stands for (`kernel/livepatch/core.c:klp_resolve_symbols`, 7.2).
+fn livepatch_target(name: &str) -> Option<&str> {
+    let (_, symbol) = name.strip_prefix(".klp.sym.")?.split_once('.')?;
+    let (symbol, position) = symbol.rsplit_once(',')?;
+    (!symbol.is_empty() && position.bytes().all(|byte| byte.is_ascii_digit())).then_some(symbol)
+}
+
+/// Whether a symbol only says how a register is used (`STT_SPARC_REGISTER`, which modpost passes over, too).
+fn is_register(symbol: &Symbol, machine: Machine) -> bool {
+    const STT_SPARC_REGISTER: u8 = 13;
+    let sparc = matches!(elf::Machine(machine.number), elf::EM_SPARC | elf::EM_SPARC32PLUS | elf::EM_SPARCV9);
+    sparc && symbol.kind.0 == STT_SPARC_REGISTER
 }
 
 /// How a name's symbols are bound.
@@ -82,6 +108,10 @@ fn names<'d>(
 ) -> BTreeMap<&'d str, Bindings> {
     let mut places: BTreeMap<u32, (Symbol, Bindings)> = BTreeMap::new();
     for symbol in symbols.iter().filter(wanted) {
+        if places.len() == limits::IMPORTS && !places.contains_key(&symbol.name) {
+            problems.push(Problem::TooManyImports);
+            break;
+        }
         let (_, bindings) = places.entry(symbol.name).or_insert((symbol, Bindings::default()));
         bindings.strong |= symbol.binding != elf::STB_WEAK;
         bindings.local |= symbol.binding == elf::STB_LOCAL;
@@ -89,7 +119,7 @@ fn names<'d>(
     let mut names: BTreeMap<&str, Bindings> = BTreeMap::new();
     let mut unreadable = 0;
     for (symbol, bindings) in places.into_values() {
-        match symbols.name(&symbol).and_then(text::name) {
+        match symbols.name(&symbol).and_then(text::symbol) {
             Some(name) => {
                 let all = names.entry(name).or_default();
                 all.strong |= bindings.strong;
@@ -106,7 +136,7 @@ fn names<'d>(
 
 /// The name that the loader looks up: on 64-bit PowerPC it takes the dot off an undefined name, but for `.TOC.`,
 /// which it makes itself (`arch/powerpc/kernel/module_64.c:dedotify`, 7.2).
-fn loader_name(name: &str, machine: Machine) -> &str {
+pub(super) fn loader_name(name: &str, machine: Machine) -> &str {
     match name.strip_prefix('.') {
         Some(rest) if elf::Machine(machine.number) == elf::EM_PPC64 && rest != "TOC." => rest,
         _ => name,

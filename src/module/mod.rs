@@ -103,12 +103,20 @@ impl ModuleFacts {
     }
 }
 
+/// Tags that decide something.
+const DECIDING: [&str; 7] = ["license", "name", "import_ns", "intree", "depends", "vermagic", "livepatch"];
+
 fn read_modinfo(elf: &Elf<'_>, problems: &mut Vec<Problem>) -> ModInfo {
     let Some((_, section)) = loaded_section(elf, ".modinfo", problems) else {
         problems.push(Problem::NoModInfo);
         return ModInfo::default();
     };
-    let info = ModInfo::parse(elf.data(section));
+    let data = elf.data(section);
+    if data.len() > limits::MODINFO_BYTES {
+        problems.push(Problem::ModInfo { reason: "is larger than any module's" });
+        return ModInfo::default();
+    }
+    let info = ModInfo::parse(data);
     // One behind a licence is rule SG006's: the trick that made `MODULE_LICENSE("GPL\0...")` famous.
     let strays = || info.strays().filter(|(_, follows)| *follows != Some("license"));
     if let Some((text, follows)) = strays().next() {
@@ -118,8 +126,8 @@ fn read_modinfo(elf: &Elf<'_>, problems: &mut Vec<Problem>) -> ModInfo {
     if info.unterminated {
         problems.push(Problem::ModInfo { reason: "does not end with a NUL" });
     }
-    if info.not_utf8 {
-        problems.push(Problem::ModInfo { reason: "is not UTF-8" });
+    if let Some(tag) = info.not_utf8(&DECIDING) {
+        problems.push(Problem::ModInfoTag { tag });
     }
     info
 }
@@ -131,12 +139,14 @@ fn read_name(elf: &Elf<'_>, modinfo: &ModInfo, problems: &mut Vec<Problem>) -> O
         Class::Elf32 => 12,
         Class::Elf64 => 24,
     };
+    // `MODULE_NAME_LEN`
+    let name_limit = 64 - usize::from(elf.machine.word());
     let tag = modinfo.first("name").filter(|tag| text::name(tag.as_bytes()).is_some());
     let Some((_, section)) = loaded_section(elf, ".gnu.linkonce.this_module", problems) else {
         problems.push(Problem::NoThisModule);
         return tag.map(ModuleName::new);
     };
-    let name = until_nul(elf.data(section), name_at, limits::NAME_BYTES).and_then(text::name);
+    let name = until_nul(elf.data(section), name_at, name_limit).and_then(text::name);
     let Some(name) = name else {
         problems.push(Problem::NoName);
         return tag.map(ModuleName::new);

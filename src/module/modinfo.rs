@@ -2,7 +2,6 @@
 //! `.modinfo`: NUL-separated `tag=value` strings (`include/linux/moduleparam.h:MODULE_INFO`, read by
 //! `kernel/module/main.c:get_next_modinfo`).
 
-use std::borrow::Cow;
 use std::ops::Range;
 
 /// All of a module's `.modinfo`, in file order, repeated tags included.
@@ -13,8 +12,6 @@ pub struct ModInfo {
     text: Box<str>,
     tags: Vec<(Range<u32>, Range<u32>)>,
     strays: Vec<(Range<u32>, Option<usize>)>,
-    /// Whether some string was not UTF-8 and stands here with replacement characters.
-    pub not_utf8: bool,
     /// Whether the section ends without a NUL.
     pub unterminated: bool,
 }
@@ -24,11 +21,7 @@ impl ModInfo {
     #[must_use]
     pub fn parse(section: &[u8]) -> Self {
         let text = String::from_utf8_lossy(section);
-        let mut info = Self {
-            not_utf8: matches!(text, Cow::Owned(_)),
-            unterminated: section.last().is_some_and(|&byte| byte != 0),
-            ..Self::default()
-        };
+        let mut info = Self { unterminated: section.last().is_some_and(|&byte| byte != 0), ..Self::default() };
         let mut start = 0_usize;
         for string in text.split('\0') {
             let end = start + string.len();
@@ -68,6 +61,13 @@ impl ModInfo {
         self.tags().filter(move |&(name, _)| name == tag).map(|(_, value)| value)
     }
 
+    /// The first of these tags whose value is not UTF-8, and stands here with replacement characters. (An author's name
+    /// may be; nothing hangs on it.)
+    #[must_use]
+    pub fn not_utf8<'t>(&self, tags: &[&'t str]) -> Option<&'t str> {
+        tags.iter().copied().find(|tag| self.all(tag).any(|value| value.contains('\u{fffd}')))
+    }
+
     /// The first value of a tag, which is the one that the loader reads.
     #[must_use]
     pub fn first<'i>(&'i self, tag: &'i str) -> Option<&'i str> {
@@ -97,7 +97,7 @@ mod tests {
         assert_eq!(info.all("import_ns").collect::<Vec<_>>(), ["A", "B=C"]);
         assert_eq!(info.first("license"), Some("GPL"));
         assert_eq!(info.strays().count(), 0);
-        assert!(!info.unterminated && !info.not_utf8);
+        assert!(!info.unterminated && info.not_utf8(&["license"]).is_none());
     }
 
     #[test]
@@ -113,6 +113,7 @@ mod tests {
     #[test]
     fn reads_nothing_from_nothing() {
         assert_eq!(ModInfo::parse(b""), ModInfo::default());
-        assert!(ModInfo::parse(b"\xff=x\0").not_utf8);
+        let info = ModInfo::parse(b"author=J\xf6rg\0license=\xff\0");
+        assert_eq!(info.not_utf8(&["name", "license"]), Some("license"));
     }
 }

@@ -44,6 +44,12 @@ pub enum Problem {
         /// The symbols.
         names: Vec<Box<str>>,
     },
+    /// A livepatch symbol that names nothing.
+    #[error("has a livepatch symbol that names nothing: {name}")]
+    Livepatch {
+        /// Its name.
+        name: Box<str>,
+    },
     /// Undefined symbols with local binding: modpost's `handle_symbol` skips them, the loader resolves them.
     #[error("imports {} by local symbols, which modpost does not look at and the loader resolves", list(.names))]
     LocalUndefined {
@@ -81,12 +87,21 @@ pub enum Problem {
         /// The tag before it.
         follows: Option<Box<str>>,
     },
-    /// `.modinfo` is not UTF-8 or does not end with a NUL.
+    /// `.modinfo` does not end with a NUL, or is too large.
     #[error("has a .modinfo that {reason}")]
     ModInfo {
         /// What is wrong.
         reason: &'static str,
     },
+    /// A tag that decides something is not UTF-8.
+    #[error("has a tag {tag} in .modinfo that is not UTF-8")]
+    ModInfoTag {
+        /// The tag.
+        tag: &'static str,
+    },
+    /// More undefined names than any module has.
+    #[error("has more than {} different undefined symbols", limits::IMPORTS)]
+    TooManyImports,
     /// The tag `name` and `struct module` disagree.
     #[error("is named {this_module:?} in .gnu.linkonce.this_module, but {modinfo:?} in .modinfo")]
     Names {
@@ -157,6 +172,7 @@ impl Problem {
             Self::SymbolTable { .. } => "symbol-table".to_owned(),
             Self::SymbolNames { .. } => "symbol-names".to_owned(),
             Self::Common { .. } => "common".to_owned(),
+            Self::Livepatch { name } => format!("livepatch:{name}"),
             Self::LocalUndefined { .. } => "local-undefined".to_owned(),
             Self::RepeatedSection { section } => format!("repeated-section:{section}"),
             Self::UnloadedSection { section } => format!("unloaded-section:{section}"),
@@ -165,6 +181,8 @@ impl Problem {
             Self::NoModInfo => "no-modinfo".to_owned(),
             Self::ModInfoStrays { .. } => "modinfo-strays".to_owned(),
             Self::ModInfo { .. } => "modinfo".to_owned(),
+            Self::ModInfoTag { tag } => format!("modinfo-tag:{tag}"),
+            Self::TooManyImports => "too-many-imports".to_owned(),
             Self::Names { .. } => "names".to_owned(),
             Self::ExportTable { section, .. } => format!("export-table:{section}"),
             Self::ExportEntries { section, .. } => format!("export-entries:{section}"),

@@ -2,6 +2,7 @@
 //! The CRCs that a module was built against, with `CONFIG_MODVERSIONS`.
 
 use super::elf::{Class, Elf, until_nul};
+use super::imports::loader_name;
 use super::problem::{Problem, loaded_section};
 use crate::limits;
 
@@ -35,8 +36,12 @@ impl<'d> Versions<'d> {
 /// Reads `__versions`, or the extended tables, which hold names of any length and alone count for the loader where
 /// they are (`scripts/mod/modpost.c:add_extended_versions`, `kernel/module/version.c:check_version`, 7.2).
 pub(super) fn read<'d>(elf: &Elf<'d>, problems: &mut Vec<Problem>) -> Versions<'d> {
-    let basic = basic(elf, problems).map(|entries| Versions::new(entries, problems));
-    let Some(extended) = extended(elf, problems).map(|entries| Versions::new(entries, problems)) else {
+    let dedot = |entries: Vec<(&'d str, u32)>| {
+        // The loader takes the dots off here, too (`dedotify_versions`).
+        entries.into_iter().map(|(name, crc)| (loader_name(name, elf.machine), crc)).collect()
+    };
+    let basic = basic(elf, problems).map(dedot).map(|entries| Versions::new(entries, problems));
+    let Some(extended) = extended(elf, problems).map(dedot).map(|entries| Versions::new(entries, problems)) else {
         return basic.unwrap_or_default();
     };
     let disagrees = |&(name, crc): &(&str, u32)| extended.get(name).is_some_and(|other| other != crc);

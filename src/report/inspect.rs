@@ -104,7 +104,11 @@ fn imports(out: &mut dyn Write, judgement: &Judgement<'_>) -> io::Result<()> {
         let mut by_provider: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for import in of_tier {
             let provider = import.provided.map_or_else(|| "?".to_owned(), |provided| provided.provider.to_string());
-            let weak = if import.import.binding == Binding::Weak { " (weak)" } else { "" };
+            let weak = match import.import.binding {
+                Binding::Strong => "",
+                Binding::Weak => " (weak)",
+                Binding::Livepatch => " (livepatch)",
+            };
             by_provider.entry(provider).or_default().push(format!("{}{weak}", import.import.name));
         }
         for (provider, symbols) in by_provider {

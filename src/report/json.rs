@@ -140,7 +140,7 @@ impl<'a> ImportV1<'a> {
             acquires: membership.map(|membership| membership.acquires),
             namespace: import.namespace(),
             provider: import.provided.map(|provided| provided.provider.to_string()),
-            binding: (import.import.binding == Binding::Weak).then_some(Binding::Weak),
+            binding: Some(import.import.binding).filter(|binding| *binding != Binding::Strong),
         }
     }
 }

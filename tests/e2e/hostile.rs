@@ -142,15 +142,14 @@ fn what_the_loader_refuses() {
         &ko.clone().modinfo("license=GPL|description=x|stray|").build(),
         "has strings in .modinfo that are no tag=value (1); the first is \"stray\", after the tag description",
     );
-    malformed(
-        &ko.clone()
-            .modinfo("license=GPL|author=\u{fffd}|")
-            .build()
-            .iter()
-            .map(|&byte| if byte == 0xef { 0xff } else { byte })
-            .collect::<Vec<_>>(),
-        "has a .modinfo that is not UTF-8",
-    );
+    // What decides has to be text; an author's name may be in any encoding.
+    let latin1 = |tag: &str| {
+        let mut ko = ko.clone();
+        ko.modinfo = [b"license=GPL\0".as_slice(), tag.as_bytes(), b"=J\xf6rg\0"].concat();
+        ko.build()
+    };
+    assert_eq!(check_file("m.ko", &latin1("author")).status, 0);
+    malformed(&latin1("import_ns"), "has a tag import_ns in .modinfo that is not UTF-8");
 }
 
 #[test]
@@ -162,6 +161,56 @@ fn dots_come_off_on_powerpc() {
     assert!(run.stdout.contains("module m gets at dma-buf"), "{}", run.all());
     // Elsewhere a dot is part of the name, which nobody exports.
     assert_eq!(check_file("m.ko", &Ko::importing("m", &[".dma_buf_get"]).build()).status, 0);
+}
+
+#[test]
+fn registers_of_sparc_are_no_imports() {
+    use crate::support::ko::SPARC64;
+    let mut object = Ko { machine: SPARC64, ..Ko::importing("m", &[]) }.object();
+    let register = undefined(&mut object, "", false, SymbolScope::Unknown);
+    object.symbol_mut(register).flags =
+        object::SymbolFlags::Elf { st_info: object::elf::SymbolInfo(0x1d), st_other: object::elf::SymbolOther(0) };
+    let run = check_file("m.ko", &object.write().unwrap());
+    assert_eq!(run.status, 0, "{}", run.all());
+}
+
+#[test]
+fn a_livepatch_symbol_is_an_import() {
+    let livepatch = |name: &str| {
+        let mut object = Ko::importing("m", &[]).object();
+        let symbol = undefined(&mut object, name, false, SymbolScope::Unknown);
+        let mut bytes = object.write().unwrap();
+        // `st_shndx` of the one undefined symbol, found by its value of nothing at all.
+        let _ = symbol;
+        let elf = object::read::elf::ElfFile64::<object::Endianness>::parse(&*bytes).unwrap();
+        let index =
+            object::Object::symbols(&elf).find(|symbol| object::ObjectSymbol::name(symbol) == Ok(name)).unwrap();
+        let index = object::ObjectSymbol::index(&index).0;
+        let table = object::Object::section_by_name(&elf, ".symtab").unwrap();
+        let start = usize::try_from(object::ObjectSection::file_range(&table).unwrap().0).unwrap();
+        bytes[start + index * 24 + 6..][..2].copy_from_slice(&0xff20_u16.to_le_bytes());
+        check_file("m.ko", &bytes)
+    };
+    let run = livepatch(".klp.sym.vmlinux.dma_buf_get,0");
+    assert_eq!(run.status, 1, "{}", run.all());
+    assert!(run.stdout.contains("module m gets at dma-buf and is not registered"), "{}", run.all());
+    assert_eq!(livepatch(".klp.sym.vmlinux.printk,1").status, 0);
+    let run = livepatch(".klp.sym.nothing");
+    assert!(run.stdout.contains("has a livepatch symbol that names nothing"), "{}", run.all());
+}
+
+#[test]
+fn a_borrowed_namespace_changes_no_family() {
+    // Whoever exports `pci_alloc_p2pmem` into DMA_BUF does not make it one of that family's harmless ones.
+    let decoy = crate::support::ko::Export { name: "pci_alloc_p2pmem", gpl: true, namespace: "DMA_BUF", crc: 0 };
+    let folder = folder();
+    let evil = write(folder.path(), "evil.ko", Ko::importing("evil", &["pci_alloc_p2pmem"]).build());
+    let decoy = write(folder.path(), "decoy.ko", Ko { exports: vec![decoy], ..Ko::importing("decoy", &[]) }.build());
+    for inputs in [&[evil.as_str()][..], &[evil.as_str(), decoy.as_str()]] {
+        let run = check(inputs);
+        assert_eq!(run.status, 1, "{}", run.all());
+        assert!(run.stdout.contains("module evil gets at p2pdma and is not registered"), "{}", run.all());
+    }
 }
 
 #[test]
@@ -221,6 +270,9 @@ fn huge_counts_cost_nothing() {
         &Ko::importing("m", &[]).modinfo(&format!("description=x|{strays}")).build(),
         "has strings in .modinfo that are no tag=value (1000000)",
     );
+    // More of it than any module has is not even read.
+    let much = "a=b|".repeat(2_000_000);
+    malformed(&Ko::importing("m", &[]).modinfo(&much).build(), "has a .modinfo that is larger than any module's");
 }
 
 #[test]
@@ -289,6 +341,10 @@ fn what_is_there_but_no_file() {
     assert!(run.stderr.contains("ERROR: symgate: dangling.ko: "), "{}", run.all());
     assert!(run.stderr.contains("ERROR: symgate: fifo.ko: is a FIFO, not a file"), "{}", run.all());
     assert!(run.stdout.contains("1 module: 0 get at a family's symbols"), "{}", run.all());
+    told(&["--symvers", &at("fifo.ko"), "testdata/6.1/sg_get.ko"], "fifo.ko: is a FIFO, not a file");
+    told(&["testdata/6.1/Module.symvers"], "testdata/6.1/Module.symvers: no module in it");
+    let fake = write(folder.path(), "fake.ko", std::fs::read(testdata("6.1/Module.symvers")).unwrap());
+    told(&[&fake], "fake.ko: not an ELF file");
     told(&["--symvers", &at("nowhere"), "testdata/6.1/sg_get.ko"], "nowhere: No such file or directory");
     told(&["--symvers", &at("empty"), "testdata/6.1/sg_get.ko"], "empty: is a directory, not a file");
     told(&["--symvers", &write(folder.path(), "none", ""), "testdata/6.1/sg_get.ko"], "none: no export in it");
@@ -324,8 +380,59 @@ fn trees_with_links() {
     symlink("../elsewhere", place.join("real/build")).unwrap();
     let run = check(&["--all", &place.join("real").display().to_string()]);
     assert_eq!(run.status, 1, "{}", run.all());
+    // The tree itself may be reached by such a link.
+    symlink("real", place.join("build")).unwrap();
+    let by_link = check(&["--all", &place.join("build").display().to_string()]);
+    assert_eq!(by_link.all(), run.all());
+    // Trees that overlap are one.
+    let sub = place.join("real/updates").display().to_string();
+    let real = place.join("real").display().to_string();
+    let both = check(&["--all", &real, &sub]);
+    assert_eq!((both.status, both.stderr.as_str()), (1, ""), "{}", both.all());
+    assert_eq!(check(&["--all", &sub, &real]).all(), both.all());
+    assert_eq!(check(&["--all", &real, &real]).all(), run.all());
     assert!(run.stdout.contains("in updates/other.ko"), "{}", run.all());
     assert!(run.stdout.contains("3 modules: 1 gets at a family's symbols"), "{}", run.all());
+}
+
+#[test]
+fn links_upon_links_are_followed_once() {
+    let folder = folder();
+    let place = folder.path();
+    // Two to the thirtieth ways to one module.
+    for level in 0..30 {
+        std::fs::create_dir(place.join(format!("d{level}"))).unwrap();
+        for link in ["a", "b"] {
+            symlink(format!("../d{}", level + 1), place.join(format!("d{level}/{link}"))).unwrap();
+        }
+    }
+    write(place, "d30/m.ko", good());
+    symlink("/", place.join("d0/root")).unwrap();
+    let run = check(&[&place.join("d0").display().to_string()]);
+    assert_eq!(run.status, 0, "{}", run.all());
+    assert!(run.stdout.contains("1 module: 0 get at"), "{}", run.all());
+}
+
+#[test]
+fn a_report_is_written_over_no_input() {
+    let folder = folder();
+    let path = write(folder.path(), "m.ko", good());
+    let run = check(&["-o", &path, &path]);
+    assert_eq!(run.status, 2, "{}", run.all());
+    assert!(run.stderr.contains("is an input, too"), "{}", run.all());
+    assert_eq!(std::fs::read(&path).unwrap(), good());
+}
+
+#[test]
+fn a_module_that_calls_itself_vmlinux_is_not_the_kernel() {
+    let folder = folder();
+    let export = crate::support::ko::Export { name: "anything", gpl: false, namespace: "", crc: 0 };
+    let vmlinux = Ko { exports: vec![export], ..Ko::importing("vmlinux", &[]) };
+    write(folder.path(), "kernel/vmlinux.ko", vmlinux.build());
+    write(folder.path(), "kernel/vmwgfx.ko", std::fs::read(testdata("6.1/vmwgfx.ko")).unwrap());
+    let run = check(&[&folder.path().display().to_string()]);
+    assert_eq!(run.status, 0, "{}", run.all());
+    assert!(run.stdout.contains("no Module.symvers of the kernel was given"), "{}", run.all());
 }
 
 #[test]

@@ -167,6 +167,14 @@ fn bad_folders_and_files() {
     told(&|_| {}, "there is no policy.toml in it");
     told(&|at| std::fs::remove_dir(at).unwrap(), "No such file or directory");
     told(&|at| drop(write(at, "policy.toml", "date = 5\n")), "policy.toml:1:8: ");
+    told(
+        &|at| {
+            registry(at, "production", "\"dma-buf\"");
+            let made = std::process::Command::new("mkfifo").arg(at.join("waivers.toml")).status();
+            assert!(made.is_ok_and(|status| status.success()));
+        },
+        "waivers.toml: it is no regular file",
+    );
     told(&|at| drop(write(at, "policy.toml", "not toml at all")), "policy.toml:1:");
     told(&|at| drop(write(at, "policy.toml", b"\xff\xfe")), "policy.toml: ");
     told(

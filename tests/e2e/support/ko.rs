@@ -79,6 +79,13 @@ pub(crate) const PPC64LE: Machine = Machine {
     word: elf::R_PPC64_ADDR64.0,
     prel32: None,
 };
+pub(crate) const SPARC64: Machine = Machine {
+    name: "sparc64",
+    architecture: Architecture::Sparc64,
+    endian: Endianness::Big,
+    word: elf::R_SPARC_64.0,
+    prel32: None,
+};
 pub(crate) const RISCV64: Machine = Machine {
     name: "riscv64",
     architecture: Architecture::Riscv64,
