@@ -4,8 +4,6 @@
 //! The loader resolves them all, whatever their binding or type and whether or not a relocation uses
 //! them (`kernel/module/main.c:simplify_symbols`, 7.2). `__versions` only says with which CRC.
 
-use std::collections::BTreeMap;
-
 use object::elf;
 use serde::Serialize;
 
@@ -44,7 +42,18 @@ pub(super) fn read(
     versions: &Versions<'_>,
     problems: &mut Vec<Problem>,
 ) -> Vec<Import> {
-    let undefined = names(symbols, problems, |symbol| symbol.is_undefined() && !is_register(symbol, machine));
+    let mut undefined = Vec::new();
+    let mut livepatch = Vec::new();
+    let mut common = Vec::new();
+    for symbol in symbols.iter() {
+        match symbol.section {
+            section if section == elf::SHN_UNDEF.0 && !is_register(&symbol, machine) => undefined.push(symbol),
+            section if section == elf::SHN_COMMON.0 => common.push(symbol),
+            SHN_LIVEPATCH => livepatch.push(symbol),
+            _ => {}
+        }
+    }
+    let undefined = names(symbols, undefined, problems);
     let mut imports = Vec::with_capacity(undefined.len());
     let mut local = Vec::new();
     for (name, bindings) in undefined {
@@ -58,15 +67,15 @@ pub(super) fn read(
     if !local.is_empty() {
         problems.push(Problem::LocalUndefined { names: local });
     }
-    for name in names(symbols, problems, |symbol| symbol.section == SHN_LIVEPATCH).into_keys() {
+    for (name, _) in names(symbols, livepatch, problems) {
         match livepatch_target(name) {
             Some(target) => imports.push(Import { name: target.into(), binding: Binding::Livepatch, crc: None }),
             None => problems.push(Problem::Livepatch { name: name.into() }),
         }
     }
-    let common = names(symbols, problems, |symbol| symbol.section == elf::SHN_COMMON.0);
+    let common = names(symbols, common, problems);
     if !common.is_empty() {
-        problems.push(Problem::Common { names: common.into_keys().map(Into::into).collect() });
+        problems.push(Problem::Common { names: common.into_iter().map(|(name, _)| name.into()).collect() });
     }
     // Without its dot a name can be there twice.
     imports.sort_by(|a, b| (&a.name, a.binding).cmp(&(&b.name, b.binding)));
@@ -99,38 +108,44 @@ struct Bindings {
     local: bool,
 }
 
-/// The names of the symbols that are wanted. A name is read once for all symbols that share its place, so that
-/// a table of a million symbols with one long name costs no more than one.
-fn names<'d>(
-    symbols: &Symbols<'d>,
-    problems: &mut Vec<Problem>,
-    wanted: impl Fn(&Symbol) -> bool,
-) -> BTreeMap<&'d str, Bindings> {
-    let mut places: BTreeMap<u32, (Symbol, Bindings)> = BTreeMap::new();
-    for symbol in symbols.iter().filter(wanted) {
-        if places.len() == limits::IMPORTS && !places.contains_key(&symbol.name) {
+impl Bindings {
+    /// These, and one symbol's more.
+    fn and(self, symbol: &Symbol) -> Self {
+        Self {
+            strong: self.strong || symbol.binding != elf::STB_WEAK,
+            local: self.local || symbol.binding == elf::STB_LOCAL,
+        }
+    }
+}
+
+/// The names of these symbols, sorted, each once. A name is read once for all symbols that share its place, so that a
+/// table of a million symbols with one long name costs no more than one.
+fn names<'d>(symbols: &Symbols<'d>, mut wanted: Vec<Symbol>, problems: &mut Vec<Problem>) -> Vec<(&'d str, Bindings)> {
+    wanted.sort_unstable_by_key(|symbol| symbol.name);
+    let mut names = Vec::new();
+    let mut unreadable = 0;
+    for same in wanted.chunk_by(|a, b| a.name == b.name) {
+        if names.len() == limits::IMPORTS {
             problems.push(Problem::TooManyImports);
             break;
         }
-        let (_, bindings) = places.entry(symbol.name).or_insert((symbol, Bindings::default()));
-        bindings.strong |= symbol.binding != elf::STB_WEAK;
-        bindings.local |= symbol.binding == elf::STB_LOCAL;
-    }
-    let mut names: BTreeMap<&str, Bindings> = BTreeMap::new();
-    let mut unreadable = 0;
-    for (symbol, bindings) in places.into_values() {
-        match symbols.name(&symbol).and_then(text::symbol) {
-            Some(name) => {
-                let all = names.entry(name).or_default();
-                all.strong |= bindings.strong;
-                all.local |= bindings.local;
-            }
+        match same.first().and_then(|symbol| symbols.name(symbol)).and_then(text::symbol) {
+            Some(name) => names.push((name, same.iter().fold(Bindings::default(), Bindings::and))),
             None => unreadable += 1,
         }
     }
     if unreadable > 0 {
         problems.push(Problem::SymbolNames { count: unreadable });
     }
+    names.sort_unstable_by_key(|(name, _)| *name);
+    names.dedup_by(|(later, bindings), (first, all)| {
+        let same = later == first;
+        if same {
+            all.strong |= bindings.strong;
+            all.local |= bindings.local;
+        }
+        same
+    });
     names
 }
 
