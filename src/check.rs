@@ -16,6 +16,8 @@ pub struct Gathered {
     pub modules: Vec<(String, ModuleFacts)>,
     /// How many modules there were to read.
     pub module_files: usize,
+    /// Whether a `modules.order` was among the inputs that lists nothing.
+    pub empty_list: bool,
     /// Who exports what.
     pub exports: ExportTable,
     /// Inputs that yielded no facts.
@@ -49,7 +51,8 @@ impl Gathered {
     /// Reads all inputs. What comes first in the table of exports stands: the kernel's own `Module.symvers`, then other
     /// ones, then what the modules say themselves.
     pub fn read(inputs: &Inputs) -> Result<Self, GatherError> {
-        let Collected { modules: files, symvers: mut among, mut errors } = input::collect(&inputs.paths);
+        let Collected { modules: files, packages, symvers: mut among, empty_list, mut errors } =
+            input::collect(&inputs.paths);
         if inputs.symvers.is_empty() && inputs.one_reference && among.len() > 1 {
             return Err(GatherError::NoReference { count: among.len() });
         }
@@ -66,13 +69,28 @@ impl Gathered {
             exports.add_symvers(table);
         }
         let mut modules = Vec::with_capacity(files.len());
-        let module_files = files.len();
+        let mut module_files = files.len();
         for (file, facts) in files.into_iter().zip(facts) {
             match facts {
                 Ok(facts) => modules.push((file.label, facts)),
                 Err(error) => errors.push(error),
             }
         }
+        for package in packages {
+            match input::read_package(&package) {
+                Err(kind) => errors.push(InputError::new(package.label, kind)),
+                Ok(members) => {
+                    module_files += members.len();
+                    for member in members {
+                        match member {
+                            Ok(module) => modules.push(module),
+                            Err(error) => errors.push(error),
+                        }
+                    }
+                }
+            }
+        }
+        modules.sort_by(|a, b| a.0.cmp(&b.0));
         for (label, facts) in &modules {
             let provider = facts.name.clone().unwrap_or_else(|| ModuleName::from_path(label));
             for export in &facts.exports {
@@ -81,7 +99,7 @@ impl Gathered {
             }
         }
         errors.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(Self { modules, module_files, exports, errors })
+        Ok(Self { modules, module_files, empty_list, exports, errors })
     }
 
     /// Judges all modules.

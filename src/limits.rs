@@ -8,6 +8,15 @@
 /// The biggest stock module is 47 MiB (amdgpu of 7.2); with debug info one reaches a few hundred.
 pub const FILE_BYTES: u64 = 1 << 30;
 
+/// Largest size that a package may unpack to, in bytes. The largest, a kernel's debug info, unpacks to some 6 GiB.
+pub const PACKAGE_BYTES: u64 = 16 << 30;
+
+/// Bytes of a package's modules that are held at once, to be read on all threads.
+pub const BATCH_BYTES: usize = 64 << 20;
+
+/// Largest list of inputs, in bytes.
+pub const LIST_BYTES: u64 = 64 << 20;
+
 /// Largest dictionary an `.xz` stream may ask for, in KiB. kbuild uses 1 MiB (`scripts/Makefile.modinst`);
 /// `xz -9` uses 64 MiB.
 pub const XZ_MEMORY_KIB: u32 = 128 << 10;

@@ -24,7 +24,8 @@ use crate::report::{self, CheckReport};
 Exit status: 0 nothing denied, 1 something denied, 2 wrong usage or a bad allowlist, \
 3 an input yielded no facts, whatever else was found.")]
 pub(super) struct Args {
-    /// Modules, directories that are searched for modules, or Module.symvers files
+    /// Modules, directories that are searched for modules, .deb packages, modules.order or Module.symvers files,
+    /// or @FILE with a path on each line
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
 
@@ -115,7 +116,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         let mut gathered = args.input.gather(&args.inputs, true)?;
         if args.allow_empty {
             gathered.errors.retain(|error| !matches!(error.kind, InputErrorKind::NoModules));
-        } else if gathered.module_files == 0 && gathered.errors.is_empty() {
+        } else if gathered.module_files == 0 && gathered.errors.is_empty() && !gathered.empty_list {
             // Only a Module.symvers was given: nothing was judged, so nothing passes.
             let input = args.inputs.first().map(|path| path.display().to_string()).unwrap_or_default();
             gathered.errors.push(InputError::new(input, InputErrorKind::NoModules));

@@ -3,6 +3,7 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashSet};
+use std::ffi::OsString;
 use std::fs::{self, File, FileType};
 use std::io::{ErrorKind, Read};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use walkdir::{DirEntry, WalkDir};
 
-use super::{InputError, InputErrorKind};
+use super::{InputError, InputErrorKind, list};
 use crate::{symvers, text};
 
 /// A file that is to be read as a module.
@@ -24,19 +25,32 @@ pub struct ModuleFile {
     pub size: u64,
 }
 
+/// A package that holds modules.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PackageFile {
+    /// How reports name it.
+    pub label: String,
+    /// Where it is.
+    pub path: PathBuf,
+}
+
 /// What was found.
 #[derive(Debug, Default)]
 pub struct Collected {
     /// Modules by label.
     pub modules: Vec<ModuleFile>,
+    /// Packages by label.
+    pub packages: Vec<PackageFile>,
     /// `Module.symvers` files among the inputs, in the order given.
     pub symvers: Vec<PathBuf>,
+    /// Whether a `modules.order` lists nothing, which is no fault: a build may have no modules.
+    pub empty_list: bool,
     /// Inputs that yield nothing.
     pub errors: Vec<InputError>,
 }
 
 /// Endings of a module's file name, after `.ko`.
-const PACKED: [&str; 4] = ["", ".xz", ".zst", ".gz"];
+pub(super) const PACKED: [&str; 4] = ["", ".xz", ".zst", ".gz"];
 
 /// Endings of packed modules that kernels and distributions have used, and that are not read.
 const NOT_READ: [(&str, &str); 4] = [
@@ -46,41 +60,64 @@ const NOT_READ: [(&str, &str); 4] = [
     (".lzo", "packed with lzo"),
 ];
 
-/// Finds the modules of all inputs. Directories are searched for files named like modules; a file that is
-/// named is a module whatever its name, unless it looks like a `Module.symvers`.
+/// Finds the modules of all inputs. Directories are searched for files named like modules or packages, lists for what
+/// they list; a file that is named is a module whatever its name, unless its first bytes say otherwise.
 #[must_use]
 pub fn collect(paths: &[PathBuf]) -> Collected {
     let mut found = Collected::default();
     let mut modules = BTreeMap::new();
     for path in paths {
-        let label = shown(path);
-        match fs::metadata(path) {
-            Err(error) => found.errors.push(InputError::new(label, error.into())),
-            Ok(meta) if meta.is_dir() => search(path, &label, &mut modules, &mut found),
-            Ok(meta) if meta.is_file() => match start_of(path) {
-                Err(error) => found.errors.push(InputError::new(label, error.into())),
-                Ok(start) if is_symvers(path, &start) => found.symvers.push(path.clone()),
-                Ok(start) => match unsupported(&start) {
-                    Some(what) => found.errors.push(InputError::new(label, InputErrorKind::Unsupported(what))),
-                    None => {
-                        add(&mut modules, ModuleFile { label, path: path.clone(), size: meta.len() });
-                    }
-                },
-            },
-            Ok(meta) => {
-                let kind = InputErrorKind::NotAFile(describe(meta.file_type()));
-                found.errors.push(InputError::new(label, kind));
-            }
+        let list = path.to_str().and_then(|path| path.strip_prefix('@')).map(Path::new);
+        match list.map(list::paths) {
+            None => take(path, &mut modules, &mut found),
+            Some(Ok(listed)) => listed.iter().for_each(|path| take(path, &mut modules, &mut found)),
+            Some(Err(kind)) => found.errors.push(InputError::new(shown(path), kind)),
         }
     }
     found.modules = modules.into_values().collect();
     // Whatever order the inputs came in, the report has one order.
     found.modules.sort_by(|a, b| (&a.label, &a.path).cmp(&(&b.label, &b.path)));
+    found.packages.sort();
+    found.packages.dedup();
     found.errors.sort_by(|a, b| a.path.cmp(&b.path));
     found
 }
 
-fn search(root: &Path, label: &str, modules: &mut BTreeMap<PathBuf, ModuleFile>, found: &mut Collected) {
+/// Takes one input for what it is.
+fn take(path: &Path, modules: &mut BTreeMap<OsString, ModuleFile>, found: &mut Collected) {
+    let label = shown(path);
+    let kind = match fs::metadata(path) {
+        Err(error) => Err(error.into()),
+        Ok(meta) if meta.is_dir() => return search(path, &label, modules, found),
+        Ok(meta) if !meta.is_file() => Err(InputErrorKind::NotAFile(describe(meta.file_type()))),
+        Ok(_) if path.ends_with("modules.order") => list::modules(path).map(|listed| {
+            let folder = path.parent().unwrap_or(Path::new(""));
+            found.empty_list |= listed.is_empty();
+            for path in listed {
+                let label = shown(path.strip_prefix(folder).unwrap_or(&path));
+                let size = fs::metadata(&path).map_or(0, |meta| meta.len());
+                add(modules, ModuleFile { label, path, size });
+            }
+        }),
+        Ok(meta) => start_of(path).map_err(Into::into).and_then(|start| {
+            if is_symvers(path, &start) {
+                found.symvers.push(path.to_owned());
+            } else if start.starts_with(b"!<arch>\n") {
+                found.packages.push(PackageFile { label: label.clone(), path: path.to_owned() });
+            } else if let Some(what) = unsupported(&start) {
+                return Err(InputErrorKind::Unsupported(what));
+            } else {
+                add(modules, ModuleFile { label: label.clone(), path: path.to_owned(), size: meta.len() });
+            }
+            Ok(())
+        }),
+    };
+    if let Err(kind) = kind {
+        found.errors.push(InputError::new(label, kind));
+    }
+}
+
+fn search(root: &Path, label: &str, modules: &mut BTreeMap<OsString, ModuleFile>, found: &mut Collected) {
     let mut seen_any = false;
     let mut seen_folders = HashSet::new();
     let home = root.canonicalize().unwrap_or_else(|_| root.to_owned());
@@ -102,6 +139,11 @@ fn search(root: &Path, label: &str, modules: &mut BTreeMap<PathBuf, ModuleFile>,
         }
         let relative = shown(entry.path().strip_prefix(root).unwrap_or(entry.path()));
         let error = match module_ending(&entry.file_name().to_string_lossy()) {
+            Ending::Other if entry.path().extension().is_some_and(|ending| ending == "deb") => {
+                found.packages.push(PackageFile { label: relative, path: entry.into_path() });
+                seen_any = true;
+                continue;
+            }
             Ending::Other => continue,
             Ending::NotRead(what) => InputErrorKind::Unsupported(what),
             Ending::Module if !entry.file_type().is_file() => InputErrorKind::NotAFile(describe(entry.file_type())),
@@ -137,8 +179,10 @@ fn is_to_be_searched(entry: &DirEntry, home: &Path, seen: &mut HashSet<(u64, u64
 }
 
 /// Adds a module; of two labels for one file the same always stays.
-fn add(modules: &mut BTreeMap<PathBuf, ModuleFile>, module: ModuleFile) {
-    match modules.entry(module.path.clone()) {
+///
+/// By its bytes: a path compares its components one by one, which takes longer than to find the file.
+fn add(modules: &mut BTreeMap<OsString, ModuleFile>, module: ModuleFile) {
+    match modules.entry(module.path.clone().into_os_string()) {
         Entry::Vacant(entry) => drop(entry.insert(module)),
         Entry::Occupied(mut entry) if module.label < entry.get().label => drop(entry.insert(module)),
         Entry::Occupied(_) => {}
@@ -156,13 +200,13 @@ fn walk_error(error: walkdir::Error, root: &Path) -> Option<InputError> {
 
 /// What a file's name makes of it.
 #[derive(Debug, PartialEq, Eq)]
-enum Ending {
+pub(super) enum Ending {
     Module,
     NotRead(&'static str),
     Other,
 }
 
-fn module_ending(name: &str) -> Ending {
+pub(super) fn module_ending(name: &str) -> Ending {
     let ends = |ending: &str| {
         let stem = name.strip_suffix(ending).and_then(|stem| stem.strip_suffix(".ko"));
         stem.is_some_and(|stem| !stem.is_empty())
@@ -208,7 +252,6 @@ fn start_of(path: &Path) -> Result<Vec<u8>, std::io::Error> {
 /// Kinds of files that hold modules, but are no module.
 fn unsupported(start: &[u8]) -> Option<&'static str> {
     match start {
-        [b'!', b'<', b'a', b'r', b'c', b'h', b'>', ..] => Some("an archive (a .deb?)"),
         [0xed, 0xab, 0xee, 0xdb, ..] => Some("an .rpm"),
         [b'0', b'7', b'0', b'7', b'0', b'1' | b'2' | b'7', ..] => Some("a cpio archive"),
         [b'B', b'Z', b'h', ..] => Some("packed with bzip2"),

@@ -2,7 +2,7 @@
 //! The compressions that a module is installed with (`scripts/Makefile.modinst`, 7.2), told by their first
 //! bytes as the kernel and kmod do, and unpacked within limits.
 
-use std::io::{self, Read};
+use std::io::{self, BufRead, Read};
 
 use lzma_rust2::XzReader;
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
@@ -63,25 +63,16 @@ impl Compression {
 
     /// Unpacks all of `packed`; nothing may be left over behind it.
     pub fn unpack(self, packed: &[u8], limit: u64) -> Result<Vec<u8>, UnpackError> {
-        match self {
-            Self::Xz => {
-                let size = lzma_rust2::xz_uncompressed_size(io::Cursor::new(packed)).unwrap_or(0);
-                let reader = XzReader::new_mem_limit(packed, true, limits::XZ_MEMORY_KIB);
-                self.read_all(reader, size, limit)
-            }
-            Self::Gzip => self.read_all(flate2::bufread::MultiGzDecoder::new(packed), 0, limit),
-            Self::Zstd => self.unpack_zstd(packed, limit),
-        }
-    }
-
-    /// Reads to the end, but never more than one byte beyond the limit. `size` is what the packed data
-    /// claims; it only sets how much is set aside at first.
-    fn read_all(self, reader: impl Read, size: u64, limit: u64) -> Result<Vec<u8>, UnpackError> {
+        // What the packed data claims only sets how much is set aside at first.
+        let claimed = match self {
+            Self::Xz => lzma_rust2::xz_uncompressed_size(io::Cursor::new(packed)).unwrap_or(0),
+            Self::Zstd | Self::Gzip => 0,
+        };
         let mut unpacked = Vec::new();
-        let claimed = usize::try_from(size.min(limit)).unwrap_or(0);
+        let claimed = usize::try_from(claimed.min(limit)).unwrap_or(0);
         // One byte more than claimed, so that the read that finds the end needs no larger buffer.
         unpacked.try_reserve_exact(claimed.saturating_add(1)).map_err(|_| self.broken("its size is absurd"))?;
-        let read = reader.take(limit.saturating_add(1)).read_to_end(&mut unpacked);
+        let read = self.reader(packed).take(limit.saturating_add(1)).read_to_end(&mut unpacked);
         read.map_err(|error| self.broken(&error.to_string()))?;
         if unpacked.len() as u64 > limit {
             return Err(UnpackError::TooLarge { limit });
@@ -89,53 +80,85 @@ impl Compression {
         Ok(unpacked)
     }
 
-    /// The decoder checks no frame's checksum by itself, and stops behind each frame.
-    fn unpack_zstd(self, packed: &[u8], limit: u64) -> Result<Vec<u8>, UnpackError> {
-        /// `ZSTD_MAGIC_SKIPPABLE_START` to `..._START | 0xf`, RFC 8878 section 3.1.2.
-        const SKIPPABLE: std::ops::RangeInclusive<u32> = 0x184d_2a50..=0x184d_2a5f;
-        /// How much is decoded before the limit is looked at again, in bytes.
-        const STEP: usize = 1 << 20;
-
-        let mut rest = packed;
-        let mut unpacked = Vec::new();
-        while !rest.is_empty() {
-            if let Some((&magic, behind)) = rest.split_first_chunk::<4>()
-                && SKIPPABLE.contains(&u32::from_le_bytes(magic))
-            {
-                let skipped = behind
-                    .split_first_chunk::<4>()
-                    .and_then(|(&size, frame)| frame.get(usize::try_from(u32::from_le_bytes(size)).ok()?..));
-                rest = skipped.ok_or_else(|| self.broken("a skippable frame is cut short"))?;
-                continue;
-            }
-            let mut frame = FrameDecoder::new();
-            frame.set_max_window_size(limits::ZSTD_WINDOW_BYTES);
-            frame.reset(&mut rest).map_err(|error| self.broken(&error.to_string()))?;
-            while !frame.is_finished() {
-                frame
-                    .decode_blocks(&mut rest, BlockDecodingStrategy::UptoBytes(STEP))
-                    .map_err(|error| self.broken(&error.to_string()))?;
-                frame.collect_to_writer(&mut unpacked).map_err(|error| self.broken(&error.to_string()))?;
-                if unpacked.len() as u64 > limit {
-                    return Err(UnpackError::TooLarge { limit });
-                }
-            }
-            frame.collect_to_writer(&mut unpacked).map_err(|error| self.broken(&error.to_string()))?;
-            if let Some(said) = frame.get_checksum_from_data()
-                && frame.get_calculated_checksum() != Some(said)
-            {
-                return Err(self.broken("the checksum does not match"));
-            }
+    /// Unpacks `packed` as it is read. Several streams or frames in a row are one; anything else behind them is an
+    /// error.
+    pub fn reader<'r>(self, packed: impl BufRead + 'r) -> Box<dyn Read + 'r> {
+        match self {
+            Self::Xz => Box::new(XzReader::new_mem_limit(packed, true, limits::XZ_MEMORY_KIB)),
+            Self::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(packed)),
+            Self::Zstd => Box::new(ZstdReader { packed, frame: None }),
         }
-        if unpacked.len() as u64 > limit {
-            return Err(UnpackError::TooLarge { limit });
-        }
-        Ok(unpacked)
     }
 
     fn broken(self, reason: &str) -> UnpackError {
         UnpackError::Broken { name: self.name(), reason: reason.to_owned() }
     }
+}
+
+/// Zstandard frames, one after the other. The decoder checks no frame's checksum by itself, and stops behind each.
+struct ZstdReader<R> {
+    packed: R,
+    frame: Option<FrameDecoder>,
+}
+
+impl<R: BufRead> ZstdReader<R> {
+    /// Begins the next frame; there is none at the end of the input.
+    fn next_frame(&mut self) -> io::Result<Option<FrameDecoder>> {
+        /// `ZSTD_MAGIC_SKIPPABLE_START` to `..._START | 0xf`, RFC 8878 section 3.1.2.
+        const SKIPPABLE: std::ops::RangeInclusive<u32> = 0x184d_2a50..=0x184d_2a5f;
+        loop {
+            if self.packed.fill_buf()?.is_empty() {
+                return Ok(None);
+            }
+            let mut magic = [0; 4];
+            self.packed.read_exact(&mut magic)?;
+            if !SKIPPABLE.contains(&u32::from_le_bytes(magic)) {
+                let mut frame = FrameDecoder::new();
+                frame.set_max_window_size(limits::ZSTD_WINDOW_BYTES);
+                frame.reset(magic.as_slice().chain(&mut self.packed)).map_err(invalid)?;
+                return Ok(Some(frame));
+            }
+            let mut size = [0; 4];
+            self.packed.read_exact(&mut size)?;
+            let size = u64::from(u32::from_le_bytes(size));
+            if io::copy(&mut (&mut self.packed).take(size), &mut io::sink())? < size {
+                return Err(invalid("a skippable frame is cut short"));
+            }
+        }
+    }
+}
+
+impl<R: BufRead> Read for ZstdReader<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let frame = match &mut self.frame {
+                Some(frame) => frame,
+                None => match self.next_frame()? {
+                    Some(frame) => self.frame.insert(frame),
+                    None => return Ok(0),
+                },
+            };
+            if !frame.is_finished() {
+                let some = BlockDecodingStrategy::UptoBytes(into.len().max(1));
+                frame.decode_blocks(&mut self.packed, some).map_err(invalid)?;
+            }
+            let got = frame.read(into)?;
+            if got > 0 || into.is_empty() {
+                return Ok(got);
+            }
+            if frame.is_finished() {
+                let said = frame.get_checksum_from_data();
+                if said.is_some() && said != frame.get_calculated_checksum() {
+                    return Err(invalid("the checksum does not match"));
+                }
+                self.frame = None;
+            }
+        }
+    }
+}
+
+fn invalid(reason: impl std::fmt::Display) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("{reason}"))
 }
 
 #[cfg(test)]

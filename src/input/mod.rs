@@ -3,14 +3,16 @@
 
 mod collect;
 mod compression;
+mod deb;
+mod list;
 mod read;
 
 use std::io;
 use std::path::PathBuf;
 
-pub use collect::{Collected, ModuleFile, collect};
+pub use collect::{Collected, ModuleFile, PackageFile, collect};
 pub use compression::{Compression, UnpackError};
-pub use read::{read_all, read_module, read_symvers};
+pub use read::{Labelled, read_all, read_module, read_package, read_symvers};
 
 use crate::module::ElfError;
 use crate::symvers::SymversError;
@@ -57,6 +59,12 @@ pub enum InputErrorKind {
     /// A package, an archive or a compression that is not read.
     #[error("is {0}, which is not read")]
     Unsupported(&'static str),
+    /// A package that is broken.
+    #[error("broken package: {0}")]
+    Package(String),
+    /// A list that names something that is not there, or can't be read.
+    #[error("{0}")]
+    List(String),
     /// Over a limit.
     #[error("has {len} bytes, more than the {limit} that are read")]
     TooLarge {
@@ -79,7 +87,7 @@ pub enum InputErrorKind {
     Internal(String),
 }
 
-/// What a caller names.
+/// What the caller names.
 #[derive(Debug, Clone, Default)]
 pub struct Inputs {
     /// Modules, directories, `Module.symvers` files.

@@ -8,10 +8,12 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use object::read::ReadCache;
+use rayon::prelude::*;
 
 use super::collect::describe;
 use super::compression::Compression;
-use super::{InputError, InputErrorKind, ModuleFile};
+use super::deb::{self, Member};
+use super::{InputError, InputErrorKind, ModuleFile, PackageFile};
 use crate::exports::Provided;
 use crate::limits;
 use crate::module::bytes::PositionedFile;
@@ -33,9 +35,49 @@ pub fn read_module(path: &Path) -> Result<ModuleFacts, InputErrorKind> {
     let mut packed = start.get(..got).unwrap_or_default().to_vec();
     packed.reserve_exact(usize::try_from(meta.len()).unwrap_or(0).saturating_sub(got).saturating_add(1));
     file.take(limits::FILE_BYTES).read_to_end(&mut packed)?;
+    unpack_module(compression, packed)
+}
+
+/// Reads a module that is packed. The packed bytes go as soon as they are unpacked.
+fn unpack_module(compression: Compression, packed: Vec<u8>) -> Result<ModuleFacts, InputErrorKind> {
     let unpacked = compression.unpack(&packed, limits::FILE_BYTES)?;
     drop(packed);
     Ok(ModuleFacts::read(Bytes::in_memory(&unpacked))?)
+}
+
+/// A module's facts with the path that reports use.
+pub type Labelled = Result<(String, ModuleFacts), InputError>;
+
+/// Reads the modules of a package, each labelled `PACKAGE!MEMBER`.
+pub fn read_package(package: &PackageFile) -> Result<Vec<Labelled>, InputErrorKind> {
+    let (file, _) = open(&package.path)?;
+    let mut read = Vec::new();
+    let mut batch: Vec<Member> = Vec::new();
+    let mut held = 0;
+    let mut read_batch = |batch: &mut Vec<Member>| {
+        let facts = batch.par_drain(..).map(|member| {
+            let facts = caught(|| match Compression::of(member.bytes.as_deref().unwrap_or_default()) {
+                Some(compression) => unpack_module(compression, member.bytes?),
+                None => Ok(ModuleFacts::read(Bytes::in_memory(&member.bytes?))?),
+            });
+            let label = format!("{}!{}", package.label, member.name);
+            match facts {
+                Ok(facts) => Ok((label, facts)),
+                Err(kind) => Err(InputError::new(label, kind)),
+            }
+        });
+        read.par_extend(facts);
+    };
+    deb::modules(&file, &mut |member| {
+        held += member.bytes.as_ref().map_or(0, Vec::len);
+        batch.push(member);
+        if held >= limits::BATCH_BYTES {
+            read_batch(&mut batch);
+            held = 0;
+        }
+    })?;
+    read_batch(&mut batch);
+    if read.is_empty() { Err(InputErrorKind::NoModules) } else { Ok(read) }
 }
 
 /// Opens a regular file. What it is comes first: to open a FIFO is to wait for its other end.
@@ -87,8 +129,7 @@ pub fn read_all(files: &[ModuleFile]) -> Vec<Result<ModuleFacts, InputError>> {
         let mut share = Vec::new();
         while let Some(&index) = largest_first.get(next.fetch_add(1, Ordering::Relaxed)) {
             let Some(file) = files.get(index) else { continue };
-            let facts = catch_unwind(AssertUnwindSafe(|| read_module(&file.path)))
-                .unwrap_or_else(|panic| Err(InputErrorKind::Internal(panic_text(panic.as_ref()))));
+            let facts = caught(|| read_module(&file.path));
             share.push((index, facts.map_err(|kind| InputError::new(&file.label, kind))));
         }
         share
@@ -96,6 +137,12 @@ pub fn read_all(files: &[ModuleFile]) -> Vec<Result<ModuleFacts, InputError>> {
     let mut all: Vec<_> = shares.into_iter().flatten().collect();
     all.sort_by_key(|(index, _)| *index);
     all.into_iter().map(|(_, facts)| facts).collect()
+}
+
+/// Makes an error of a panic: one module that symgate fails on must not lose the others.
+fn caught(read: impl FnOnce() -> Result<ModuleFacts, InputErrorKind>) -> Result<ModuleFacts, InputErrorKind> {
+    catch_unwind(AssertUnwindSafe(read))
+        .unwrap_or_else(|panic| Err(InputErrorKind::Internal(panic_text(panic.as_ref()))))
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {

@@ -51,7 +51,7 @@ impl Apt {
             sources.push_str(&format!("deb {}{security} {suite}-security main\n", mirrors.options));
         }
         let list = home.join("sources.list");
-        fs::write(&list, sources).map_err(TaskError::io(&list))?;
+        fs::write(&list, &sources).map_err(TaskError::io(&list))?;
         let config = home.join("apt.conf");
         let shown = home.display();
         let settings = format!(
@@ -66,7 +66,13 @@ impl Apt {
         let updated = || fs::metadata(&stamp).and_then(|meta| meta.modified());
         let mut apt = Self { config, suite: suite.to_owned(), updated: updated().unwrap_or(SystemTime::UNIX_EPOCH) };
         if SystemTime::now().duration_since(apt.updated).is_ok_and(|age| age > LISTS_AGE) {
-            apt.run("apt-get", &["update", "--error-on=any"])?;
+            if let Err(error) = apt.run("apt-get", &["update", "--error-on=any"]) {
+                // The mirror of the security archive is now and then half way between two states.
+                println!("{suite}-{architecture}: without the security archive: {error}");
+                let main = sources.lines().next().unwrap_or_default();
+                fs::write(&list, format!("{main}\n")).map_err(TaskError::io(&list))?;
+                apt.run("apt-get", &["update", "--error-on=any"])?;
+            }
             fs::write(&stamp, "").map_err(TaskError::io(&stamp))?;
             apt.updated = updated().map_err(TaskError::io(&stamp))?;
         }

@@ -2,6 +2,7 @@
 //! Running the built program, away from whatever the caller's environment says.
 
 pub(crate) mod ko;
+pub(crate) mod pack;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Debian packages: an `ar` archive whose member `data.tar`, packed in one of several ways, holds the files
+//! (deb(5)).
+//!
+//! The names of the files in it are labels in reports and never become paths on disk.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+
+use object::read::ReadCache;
+use object::read::archive::ArchiveFile;
+
+use super::InputErrorKind;
+use super::collect::{Ending, module_ending};
+use super::compression::Compression;
+use crate::limits;
+use crate::text;
+
+/// A file in a package that is named like a module.
+#[derive(Debug)]
+pub(super) struct Member {
+    /// Its path in the package.
+    pub(super) name: String,
+    /// Its bytes, or why there are none.
+    pub(super) bytes: Result<Vec<u8>, InputErrorKind>,
+}
+
+/// Gives every module of a package to `visit`, in the package's order.
+pub(super) fn modules(file: &File, visit: &mut dyn FnMut(Member)) -> Result<(), InputErrorKind> {
+    let (name, offset, size) = find_data(file)?;
+    let mut file = file;
+    file.seek(SeekFrom::Start(offset))?;
+    let packed = BufReader::new(file.take(size));
+    let unpacked: Box<dyn Read> = match name.as_str() {
+        "data.tar" => Box::new(packed),
+        "data.tar.xz" => Compression::Xz.reader(packed),
+        "data.tar.zst" => Compression::Zstd.reader(packed),
+        "data.tar.gz" => Compression::Gzip.reader(packed),
+        "data.tar.bz2" => return Err(InputErrorKind::Unsupported("a package packed with bzip2")),
+        "data.tar.lzma" => return Err(InputErrorKind::Unsupported("a package packed with lzma")),
+        _ => return Err(InputErrorKind::Package("its data.tar is packed in a way that nobody knows".to_owned())),
+    };
+    let broken = |error: io::Error| InputErrorKind::Package(error.to_string());
+    let mut archive = tar::Archive::new(Bounded { inner: unpacked, left: limits::PACKAGE_BYTES });
+    for entry in archive.entries().map_err(broken)? {
+        let mut entry = entry.map_err(broken)?;
+        let name = String::from_utf8_lossy(&entry.path_bytes()).trim_start_matches("./").to_owned();
+        let unread = match module_ending(&name) {
+            Ending::Other => continue,
+            Ending::NotRead(what) => Some(InputErrorKind::Unsupported(what)),
+            Ending::Module => match entry.header().entry_type() {
+                tar::EntryType::Regular | tar::EntryType::Continuous => None,
+                // What a link leads to is in the package itself, or in another that is judged for itself.
+                tar::EntryType::Symlink | tar::EntryType::Link | tar::EntryType::Directory => continue,
+                _ => Some(InputErrorKind::NotAFile("something else")),
+            },
+        };
+        let len = entry.size();
+        let bytes = match unread {
+            Some(unread) => Err(unread),
+            None if len > limits::FILE_BYTES => Err(InputErrorKind::TooLarge { len, limit: limits::FILE_BYTES }),
+            None => {
+                let mut bytes = Vec::new();
+                entry.read_to_end(&mut bytes).map_err(broken)?;
+                Ok(bytes)
+            }
+        };
+        visit(Member { name: text::shown(&name).into_owned(), bytes });
+    }
+    Ok(())
+}
+
+/// Name, offset and size of the member that holds the files.
+fn find_data(file: &File) -> Result<(String, u64, u64), InputErrorKind> {
+    let broken = |reason: &str| InputErrorKind::Package(reason.to_owned());
+    let cache = ReadCache::new(file);
+    let archive = ArchiveFile::parse(&cache).map_err(|error| InputErrorKind::Package(error.to_string()))?;
+    let mut members = archive.members();
+    let first = members.next().ok_or_else(|| broken("it is empty"))?.map_err(|error| broken(&error.to_string()))?;
+    if first.name() != b"debian-binary" {
+        return Err(InputErrorKind::Unsupported("an archive, but no Debian package"));
+    }
+    for member in members {
+        let member = member.map_err(|error| broken(&error.to_string()))?;
+        let name = String::from_utf8_lossy(member.name()).into_owned();
+        if name.starts_with("data.tar") {
+            let (offset, size) = member.file_range();
+            return Ok((name, offset, size));
+        }
+    }
+    Err(broken("it has no data.tar"))
+}
+
+/// Stops with an error where a package unpacks to more than any does.
+struct Bounded<R> {
+    inner: R,
+    left: u64,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let got = self.inner.read(into)?;
+        self.left = self
+            .left
+            .checked_sub(got as u64)
+            .ok_or_else(|| io::Error::other(format!("it unpacks to more than {} bytes", limits::PACKAGE_BYTES)))?;
+        Ok(got)
+    }
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Lists of inputs: `@FILE`, with a path on each line, and `modules.order`, which kbuild writes beside the modules
+//! that it built and installs (`scripts/Makefile.modinst`, 7.2).
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use super::InputErrorKind;
+use super::collect::PACKED;
+use crate::limits;
+
+/// The paths of an `@FILE`, as they stand there: relative to where the caller is.
+pub(super) fn paths(file: &Path) -> Result<Vec<PathBuf>, InputErrorKind> {
+    Ok(lines(file)?.into_iter().map(PathBuf::from).collect())
+}
+
+/// The modules of a `modules.order`, relative to its folder.
+///
+/// A build's own has `.ko` up to 6.1 and `.o` later; what counts is the finished module. An installed one has `.ko`
+/// where the module itself may be packed.
+pub(super) fn modules(file: &Path) -> Result<Vec<PathBuf>, InputErrorKind> {
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let find = |line: String| {
+        let stem = line.strip_suffix(".o").or_else(|| line.strip_suffix(".ko"));
+        let stem = stem.ok_or_else(|| InputErrorKind::List(format!("{line:?} is neither a .ko nor a .o")))?;
+        let candidates = PACKED.iter().map(|ending| folder.join(format!("{stem}.ko{ending}")));
+        candidates
+            .into_iter()
+            .find(|path| path.exists())
+            .ok_or_else(|| InputErrorKind::List(format!("it lists {line:?}, but there is no {stem}.ko")))
+    };
+    lines(file)?.into_iter().map(find).collect()
+}
+
+fn lines(file: &Path) -> Result<Vec<String>, InputErrorKind> {
+    let mut text = String::new();
+    File::open(file)?.take(limits::LIST_BYTES + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > limits::LIST_BYTES {
+        return Err(InputErrorKind::TooLarge { len: text.len() as u64, limit: limits::LIST_BYTES });
+    }
+    Ok(text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect())
+}

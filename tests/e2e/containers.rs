@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Modules in packages and lists: the same findings as from the files themselves.
+
+use tar::EntryType;
+
+use crate::support::pack::{ENDINGS, ar, deb, pack};
+use crate::support::{Run, check, command, finish, folder, testdata, write};
+
+const SYMVERS: [&str; 2] = ["--symvers", "testdata/6.1/Module.symvers"];
+
+/// All test modules of 6.1, with the paths that an installed kernel gives them.
+fn installed() -> Vec<(String, Vec<u8>)> {
+    let files = std::fs::read_dir(testdata("6.1")).unwrap().flatten().map(|entry| entry.path());
+    let modules = files.filter(|file| file.extension().is_some_and(|ending| ending == "ko"));
+    modules
+        .map(|file| {
+            let name = file.file_name().unwrap().to_string_lossy();
+            (format!("usr/lib/modules/6.1/kernel/{name}"), std::fs::read(&file).unwrap())
+        })
+        .collect()
+}
+
+/// What a run says, with paths cut down to what a tree would show.
+fn findings(run: &Run, prefix: &str) -> String {
+    run.all().replace(prefix, "")
+}
+
+#[test]
+fn a_package_is_judged_as_its_tree() {
+    let folder = folder();
+    let place = folder.path();
+    let modules = installed();
+    for (name, bytes) in &modules {
+        write(place, &format!("root/{name}"), bytes);
+    }
+    let tree = check(&[&SYMVERS[..], &[&place.join("root/usr/lib/modules/6.1").display().to_string()]].concat());
+    assert!(tree.stdout.contains("denied[SG001"), "{}", tree.all());
+    let names: Vec<String> = modules.iter().map(|(name, _)| format!("./{name}")).collect();
+    let files: Vec<_> =
+        names.iter().zip(&modules).map(|(name, (_, bytes))| (name.as_str(), EntryType::Regular, &bytes[..])).collect();
+    for ending in ENDINGS {
+        let package = write(place, &format!("p{ending}.deb"), deb(&files, ending));
+        let packed = check(&[&SYMVERS[..], &[&package]].concat());
+        assert_eq!(findings(&packed, &format!("{package}!usr/lib/modules/6.1/")), tree.all(), "{ending}");
+    }
+    // A package inside a tree.
+    write(place, "pool/p.deb", deb(&files, ".xz"));
+    let inside = check(&[&SYMVERS[..], &[&place.join("pool").display().to_string()]].concat());
+    assert_eq!(findings(&inside, "p.deb!usr/lib/modules/6.1/"), tree.all());
+}
+
+#[test]
+fn packages_that_are_broken_or_empty() {
+    let folder = folder();
+    let told = |name: &str, bytes: &[u8], message: &str| {
+        let run = check(&[&write(folder.path(), name, bytes)]);
+        assert_eq!(run.status, 3, "{}", run.all());
+        assert!(run.stderr.contains(&format!("{name}: {message}")), "{}", run.all());
+    };
+    told("p.deb", &deb(&[("./readme", EntryType::Regular, b"nothing")], ".xz"), "no module in it");
+    told("p.deb", b"!<arch>\n", "broken package: it is empty");
+    told("p.deb", &ar(&[("debian-binary", b"2.0\n")]), "broken package: it has no data.tar");
+    told("other.a", &ar(&[("member", b"1")]), "is an archive, but no Debian package, which is not read");
+    told(
+        "p.deb",
+        &ar(&[("debian-binary", b"2.0\n"), ("data.tar.bz2", b"BZh")]),
+        "is a package packed with bzip2, which is not read",
+    );
+    told("p.deb", &ar(&[("debian-binary", b"2.0\n"), ("data.tar.xz", b"no xz")]), "broken package: ");
+    let module = std::fs::read(testdata("6.1/sg_get.ko")).unwrap();
+    let whole = deb(&[("./a.ko", EntryType::Regular, &module)], ".xz");
+    told("p.deb", &whole[..whole.len() / 2], "broken package: ");
+}
+
+#[test]
+fn names_in_a_package_are_labels() {
+    let folder = folder();
+    let module = std::fs::read(testdata("6.1/sg_get.ko")).unwrap();
+    // Names that would lead out of any folder, a link and a device; only what is a file is read.
+    let files: [(&str, EntryType, &[u8]); 4] = [
+        ("../../etc/up.ko", EntryType::Regular, &module),
+        ("/abs/root.ko", EntryType::Regular, &module),
+        ("link.ko", EntryType::Symlink, b""),
+        ("device.ko", EntryType::Char, b""),
+    ];
+    let path = write(folder.path(), "p.deb", deb(&files, ".gz"));
+    let run = check(&[&path]);
+    assert_eq!(run.status, 3, "{}", run.all());
+    assert!(run.stdout.contains(&format!("in {path}!../../etc/up.ko")), "{}", run.all());
+    assert!(run.stdout.contains(&format!("in {path}!/abs/root.ko")), "{}", run.all());
+    assert!(run.stderr.contains("p.deb!device.ko: is something else, not a file"), "{}", run.all());
+    assert!(!run.all().contains("link.ko"), "{}", run.all());
+}
+
+#[test]
+fn lists_name_what_is_to_be_read() {
+    let folder = folder();
+    let modules = ["testdata/6.1/sg_get.ko", "testdata/6.1/sg_harmless.ko"];
+    let list = write(folder.path(), "list", format!("{}\n\n{}\n", modules[0], modules[1]));
+    assert_eq!(check(&[&format!("@{list}")]).all(), check(&modules).all());
+    let run = check(&["@nowhere"]);
+    assert_eq!(run.status, 3);
+    assert!(run.stderr.contains("@nowhere: No such file or directory"), "{}", run.all());
+    let bad = write(folder.path(), "bad", "nowhere.ko\n");
+    assert!(check(&[&format!("@{bad}")]).stderr.contains("nowhere.ko: No such file or directory"));
+}
+
+#[test]
+fn modules_order_lists_built_or_installed_modules() {
+    let folder = folder();
+    let place = folder.path();
+    let module = std::fs::read(testdata("6.1/sg_get.ko")).unwrap();
+    write(place, "kernel/a/sg_get.ko", &module);
+    let of_tree = check(&[&place.display().to_string()]).all();
+    for line in ["kernel/a/sg_get.ko\n", "kernel/a/sg_get.o\n"] {
+        let order = write(place, "modules.order", line);
+        assert_eq!(check(&[&order]).all(), of_tree, "{line}");
+    }
+    // Installed, the list says .ko where the module is packed.
+    std::fs::remove_file(place.join("kernel/a/sg_get.ko")).unwrap();
+    write(place, "kernel/a/sg_get.ko.xz", pack(&module, ".xz"));
+    let order = write(place, "modules.order", "kernel/a/sg_get.ko\n");
+    assert_eq!(check(&[&order]).all().replace("sg_get.ko.xz", "sg_get.ko"), of_tree);
+    let missing = write(place, "modules.order", "kernel/a/gone.ko\n");
+    let run = check(&[&missing]);
+    assert_eq!(run.status, 3, "{}", run.all());
+    assert!(run.stderr.contains("there is no kernel/a/gone.ko"), "{}", run.all());
+    // A kernel without modules has an empty one.
+    let empty = write(place, "modules.order", "");
+    assert_eq!(finish(&mut command(["check", &empty])).status, 0);
+}
