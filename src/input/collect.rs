@@ -5,13 +5,14 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsString;
 use std::fs::{self, File, FileType};
-use std::io::{ErrorKind, Read};
+use std::io::{BufReader, ErrorKind, Read};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use walkdir::{DirEntry, WalkDir};
 
-use super::{InputError, InputErrorKind, list};
+use super::compression::Compression;
+use super::{InputError, InputErrorKind, initramfs, list};
 use crate::{symvers, text};
 
 /// A file that is to be read as a module.
@@ -32,6 +33,17 @@ pub struct PackageFile {
     pub label: String,
     /// Where it is.
     pub path: PathBuf,
+    /// What kind of package.
+    pub format: Format,
+}
+
+/// Kinds of packages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Format {
+    /// A Debian package.
+    Deb,
+    /// An initial RAM file system.
+    Initramfs,
 }
 
 /// What was found.
@@ -102,8 +114,8 @@ fn take(path: &Path, modules: &mut BTreeMap<OsString, ModuleFile>, found: &mut C
         Ok(meta) => start_of(path).map_err(Into::into).and_then(|start| {
             if is_symvers(path, &start) {
                 found.symvers.push(path.to_owned());
-            } else if start.starts_with(b"!<arch>\n") {
-                found.packages.push(PackageFile { label: label.clone(), path: path.to_owned() });
+            } else if let Some(format) = package_format(path, &start)? {
+                found.packages.push(PackageFile { label: label.clone(), path: path.to_owned(), format });
             } else if let Some(what) = unsupported(&start) {
                 return Err(InputErrorKind::Unsupported(what));
             } else {
@@ -140,7 +152,8 @@ fn search(root: &Path, label: &str, modules: &mut BTreeMap<OsString, ModuleFile>
         let relative = shown(entry.path().strip_prefix(root).unwrap_or(entry.path()));
         let error = match module_ending(&entry.file_name().to_string_lossy()) {
             Ending::Other if entry.path().extension().is_some_and(|ending| ending == "deb") => {
-                found.packages.push(PackageFile { label: relative, path: entry.into_path() });
+                let path = entry.into_path();
+                found.packages.push(PackageFile { label: relative, path, format: Format::Deb });
                 seen_any = true;
                 continue;
             }
@@ -249,11 +262,31 @@ fn start_of(path: &Path) -> Result<Vec<u8>, std::io::Error> {
     Ok(start)
 }
 
+/// The kind of package that a file is. What is packed can be a module or an initramfs, which its first unpacked bytes
+/// tell; what does not unpack is left for the one that reads it to complain of.
+fn package_format(path: &Path, start: &[u8]) -> Result<Option<Format>, InputErrorKind> {
+    if start.starts_with(b"!<arch>\n") {
+        return Ok(Some(Format::Deb));
+    }
+    let unpacked = match Compression::of(start) {
+        None => start.to_vec(),
+        Some(compression) => {
+            let mut unpacked = [0; 6];
+            let packed = BufReader::new(File::open(path)?);
+            match compression.reader(packed).read_exact(&mut unpacked) {
+                Ok(()) => unpacked.to_vec(),
+                Err(_) => return Ok(None),
+            }
+        }
+    };
+    Ok(initramfs::is_cpio(&unpacked).then_some(Format::Initramfs))
+}
+
 /// Kinds of files that hold modules, but are no module.
 fn unsupported(start: &[u8]) -> Option<&'static str> {
     match start {
         [0xed, 0xab, 0xee, 0xdb, ..] => Some("an .rpm"),
-        [b'0', b'7', b'0', b'7', b'0', b'1' | b'2' | b'7', ..] => Some("a cpio archive"),
+        [b'0', b'7', b'0', b'7', b'0', b'7', ..] => Some("a cpio archive of the old format"),
         [b'B', b'Z', b'h', ..] => Some("packed with bzip2"),
         [0x04, 0x22, 0x4d, 0x18, ..] | [0x02, 0x21, 0x4c, 0x18, ..] => Some("packed with lz4"),
         [0x89, b'L', b'Z', b'O', ..] => Some("packed with lzo"),

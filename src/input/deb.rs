@@ -11,19 +11,8 @@ use object::read::ReadCache;
 use object::read::archive::ArchiveFile;
 
 use super::InputErrorKind;
-use super::collect::{Ending, module_ending};
 use super::compression::Compression;
-use crate::limits;
-use crate::text;
-
-/// A file in a package that is named like a module.
-#[derive(Debug)]
-pub(super) struct Member {
-    /// Its path in the package.
-    pub(super) name: String,
-    /// Its bytes, or why there are none.
-    pub(super) bytes: Result<Vec<u8>, InputErrorKind>,
-}
+use super::package::{Bounded, Kind, Member, take};
 
 /// Gives every module of a package to `visit`, in the package's order.
 pub(super) fn modules(file: &File, visit: &mut dyn FnMut(Member)) -> Result<(), InputErrorKind> {
@@ -41,31 +30,17 @@ pub(super) fn modules(file: &File, visit: &mut dyn FnMut(Member)) -> Result<(), 
         _ => return Err(InputErrorKind::Package("its data.tar is packed in a way that nobody knows".to_owned())),
     };
     let broken = |error: io::Error| InputErrorKind::Package(error.to_string());
-    let mut archive = tar::Archive::new(Bounded { inner: unpacked, left: limits::PACKAGE_BYTES });
+    let mut archive = tar::Archive::new(Bounded::new(unpacked));
     for entry in archive.entries().map_err(broken)? {
         let mut entry = entry.map_err(broken)?;
         let name = String::from_utf8_lossy(&entry.path_bytes()).trim_start_matches("./").to_owned();
-        let unread = match module_ending(&name) {
-            Ending::Other => continue,
-            Ending::NotRead(what) => Some(InputErrorKind::Unsupported(what)),
-            Ending::Module => match entry.header().entry_type() {
-                tar::EntryType::Regular | tar::EntryType::Continuous => None,
-                // What a link leads to is in the package itself, or in another that is judged for itself.
-                tar::EntryType::Symlink | tar::EntryType::Link | tar::EntryType::Directory => continue,
-                _ => Some(InputErrorKind::NotAFile("something else")),
-            },
+        let kind = match entry.header().entry_type() {
+            tar::EntryType::Regular | tar::EntryType::Continuous => Kind::File,
+            tar::EntryType::Symlink | tar::EntryType::Link | tar::EntryType::Directory => Kind::LinkOrFolder,
+            _ => Kind::Other,
         };
         let len = entry.size();
-        let bytes = match unread {
-            Some(unread) => Err(unread),
-            None if len > limits::FILE_BYTES => Err(InputErrorKind::TooLarge { len, limit: limits::FILE_BYTES }),
-            None => {
-                let mut bytes = Vec::new();
-                entry.read_to_end(&mut bytes).map_err(broken)?;
-                Ok(bytes)
-            }
-        };
-        visit(Member { name: text::shown(&name).into_owned(), bytes });
+        take(&name, kind, len, &mut entry, visit).map_err(broken)?;
     }
     Ok(())
 }
@@ -89,21 +64,4 @@ fn find_data(file: &File) -> Result<(String, u64, u64), InputErrorKind> {
         }
     }
     Err(broken("it has no data.tar"))
-}
-
-/// Stops with an error where a package unpacks to more than any does.
-struct Bounded<R> {
-    inner: R,
-    left: u64,
-}
-
-impl<R: Read> Read for Bounded<R> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let got = self.inner.read(into)?;
-        self.left = self
-            .left
-            .checked_sub(got as u64)
-            .ok_or_else(|| io::Error::other(format!("it unpacks to more than {} bytes", limits::PACKAGE_BYTES)))?;
-        Ok(got)
-    }
 }

@@ -4,13 +4,15 @@
 mod collect;
 mod compression;
 mod deb;
+mod initramfs;
 mod list;
+mod package;
 mod read;
 
 use std::io;
 use std::path::PathBuf;
 
-pub use collect::{Collected, ModuleFile, PackageFile, collect};
+pub use collect::{Collected, Format, ModuleFile, PackageFile, collect};
 pub use compression::{Compression, UnpackError};
 pub use read::{Labelled, read_all, read_module, read_package, read_symvers};
 

@@ -10,10 +10,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use object::read::ReadCache;
 use rayon::prelude::*;
 
+use super::collect::Format;
 use super::collect::describe;
 use super::compression::Compression;
-use super::deb::{self, Member};
-use super::{InputError, InputErrorKind, ModuleFile, PackageFile};
+use super::package::Member;
+use super::{InputError, InputErrorKind, ModuleFile, PackageFile, deb, initramfs};
 use crate::exports::Provided;
 use crate::limits;
 use crate::module::bytes::PositionedFile;
@@ -68,7 +69,11 @@ pub fn read_package(package: &PackageFile) -> Result<Vec<Labelled>, InputErrorKi
         });
         read.par_extend(facts);
     };
-    deb::modules(&file, &mut |member| {
+    let modules = match package.format {
+        Format::Deb => deb::modules,
+        Format::Initramfs => initramfs::modules,
+    };
+    modules(&file, &mut |member| {
         held += member.bytes.as_ref().map_or(0, Vec::len);
         batch.push(member);
         if held >= limits::BATCH_BYTES {

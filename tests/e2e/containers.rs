@@ -3,7 +3,7 @@
 
 use tar::EntryType;
 
-use crate::support::pack::{ENDINGS, ar, deb, pack};
+use crate::support::pack::{ENDINGS, ar, cpio, deb, pack};
 use crate::support::{Run, check, command, finish, folder, testdata, write};
 
 const SYMVERS: [&str; 2] = ["--symvers", "testdata/6.1/Module.symvers"];
@@ -90,6 +90,62 @@ fn names_in_a_package_are_labels() {
     assert!(run.stdout.contains(&format!("in {path}!/abs/root.ko")), "{}", run.all());
     assert!(run.stderr.contains("p.deb!device.ko: is something else, not a file"), "{}", run.all());
     assert!(!run.all().contains("link.ko"), "{}", run.all());
+}
+
+#[test]
+fn an_initramfs_is_judged_as_its_tree() {
+    let folder = folder();
+    let place = folder.path();
+    let modules = installed();
+    for (name, bytes) in &modules {
+        write(place, &format!("root/{name}"), bytes);
+    }
+    let tree = check(&[&SYMVERS[..], &[&place.join("root/usr/lib/modules/6.1").display().to_string()]].concat());
+    let files: Vec<_> = modules.iter().map(|(name, bytes)| (name.as_str(), 0o100_644, &bytes[..])).collect();
+    // Microcode comes first and is never packed; zeros fill up to the next block.
+    let early = cpio(&[("kernel/x86/microcode/GenuineIntel.bin", 0o100_644, b"microcode")]);
+    for ending in ENDINGS {
+        let packed = pack(&cpio(&files), ending);
+        for image in [packed.clone(), [early.as_slice(), &[0; 512], &packed].concat()] {
+            let path = write(place, "initrd.img", image);
+            let run = check(&[&SYMVERS[..], &[&path]].concat());
+            assert_eq!(findings(&run, &format!("{path}!usr/lib/modules/6.1/")), tree.all(), "{ending}");
+        }
+    }
+    // Several in a row are one, packed or not.
+    let (first, second) = files.split_at(files.len() / 2);
+    let path = write(place, "initrd.img", [cpio(first), vec![0; 8], pack(&cpio(second), ".zst")].concat());
+    let run = check(&[&SYMVERS[..], &[&path]].concat());
+    assert_eq!(findings(&run, &format!("{path}!usr/lib/modules/6.1/")), tree.all());
+}
+
+#[test]
+fn an_initramfs_that_is_broken() {
+    let folder = folder();
+    let told = |bytes: &[u8], message: &str| {
+        let run = check(&[&write(folder.path(), "initrd.img", bytes)]);
+        assert_eq!(run.status, 3, "{}", run.all());
+        assert!(run.stderr.contains(&format!("initrd.img: {message}")), "{}", run.all());
+    };
+    let module = std::fs::read(testdata("6.1/sg_get.ko")).unwrap();
+    let whole = cpio(&[("lib/modules/a.ko", 0o100_644, &module), ("lib/modules/b.ko", 0o010_644, b"")]);
+    told(&whole[..whole.len() / 2], "broken package: ");
+    let run = check(&[&write(folder.path(), "initrd.img", &whole)]);
+    assert_eq!(run.status, 3, "{}", run.all());
+    assert!(run.stderr.contains("initrd.img!lib/modules/b.ko: is something else, not a file"), "{}", run.all());
+    assert!(run.stdout.contains("denied[SG001 unregistered]: module sg_get"), "{}", run.all());
+    told(&cpio(&[("readme", 0o100_644, b"nothing")]), "no module in it");
+    told(&[&whole[..], b"something else"].concat(), "broken package: what follows is neither a cpio archive");
+    // A name of four thousand million bytes, by its header.
+    let mut long = whole.clone();
+    long[94..102].copy_from_slice(b"ffffffff");
+    told(&long, "broken package: the name of a file is longer than any path");
+    // Archives in archives in archives.
+    let mut nested = whole;
+    for _ in 0..4 {
+        nested = pack(&nested, ".gz");
+    }
+    assert_ne!(check(&[&write(folder.path(), "initrd.img", nested)]).status, 0);
 }
 
 #[test]

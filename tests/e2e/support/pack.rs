@@ -42,6 +42,19 @@ pub(crate) fn tar(files: &[(&str, tar::EntryType, &[u8])]) -> Vec<u8> {
     builder.into_inner().expect("memory")
 }
 
+/// A cpio archive of these files, with their modes.
+pub(crate) fn cpio(files: &[(&str, u32, &[u8])]) -> Vec<u8> {
+    let mut archive = Vec::new();
+    for (name, mode, bytes) in files {
+        let size = u32::try_from(bytes.len()).expect("a small file");
+        let mut writer = cpio::NewcBuilder::new(name).mode(*mode).write(&mut archive, size);
+        writer.write_all(bytes).expect("memory");
+        writer.finish().expect("memory");
+    }
+    cpio::newc::trailer(&mut archive).expect("memory");
+    archive
+}
+
 /// An `ar` archive of these members.
 pub(crate) fn ar(members: &[(&str, &[u8])]) -> Vec<u8> {
     let mut archive = b"!<arch>\n".to_vec();

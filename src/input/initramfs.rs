@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Initial RAM file systems: cpio archives one after the other, each packed or not, with zeros between them
+//! (`Documentation/driver-api/early-userspace/buffer-format.rst`, 7.2).
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+
+use super::InputErrorKind;
+use super::compression::Compression;
+use super::package::{Bounded, Kind, Member, take};
+
+/// Length of a header, in bytes: a magic number and thirteen numbers of eight digits.
+const HEADER_BYTES: usize = 110;
+
+/// Longest name of a file, in bytes (`PATH_MAX`).
+const NAME_BYTES: u32 = 4096;
+
+/// Archives within archives; an initramfs has one level.
+const DEPTH: u8 = 2;
+
+/// Whether a file starts as a cpio archive does.
+pub(super) fn is_cpio(start: &[u8]) -> bool {
+    start.starts_with(b"070701") || start.starts_with(b"070702")
+}
+
+/// Gives every module of an initramfs to `visit`, in its order.
+pub(super) fn modules(file: &File, visit: &mut dyn FnMut(Member)) -> Result<(), InputErrorKind> {
+    let mut stream = BufReader::new(file);
+    archives(&mut stream, DEPTH, visit).map_err(|error| InputErrorKind::Package(error.to_string()))
+}
+
+fn archives(stream: &mut dyn BufRead, depth: u8, visit: &mut dyn FnMut(Member)) -> io::Result<()> {
+    loop {
+        skip_zeros(stream)?;
+        let start = stream.fill_buf()?;
+        if start.is_empty() {
+            return Ok(());
+        }
+        if is_cpio(start) {
+            archive(stream, visit)?;
+            continue;
+        }
+        let Some(compression) = Compression::of(start).filter(|_| depth > 0) else {
+            return Err(invalid("what follows is neither a cpio archive nor packed in a way that is read"));
+        };
+        let mut unpacked = BufReader::new(Bounded::new(compression.reader(stream)));
+        return archives(&mut unpacked, depth - 1, visit);
+    }
+}
+
+/// Reads one archive up to its trailer.
+fn archive(stream: &mut dyn BufRead, visit: &mut dyn FnMut(Member)) -> io::Result<()> {
+    /// `S_IFMT` and its values for a file, a folder and a link.
+    const FORMAT: u32 = 0o170_000;
+    loop {
+        let mut header = [0; HEADER_BYTES];
+        stream.read_exact(&mut header)?;
+        let length = header.get(94..102).and_then(|digits| std::str::from_utf8(digits).ok());
+        let length = length.and_then(|digits| u32::from_str_radix(digits, 16).ok());
+        if length.is_none_or(|length| length > NAME_BYTES) {
+            return Err(invalid("the name of a file is longer than any path"));
+        }
+        let mut entry = cpio::NewcReader::new(header.as_slice().chain(&mut *stream))?;
+        if entry.entry().is_trailer() {
+            entry.finish()?;
+            return Ok(());
+        }
+        let name = entry.entry().name().trim_start_matches("./").to_owned();
+        let kind = match entry.entry().mode() & FORMAT {
+            0o100_000 => Kind::File,
+            0o040_000 | 0o120_000 => Kind::LinkOrFolder,
+            _ => Kind::Other,
+        };
+        let len = u64::from(entry.entry().file_size());
+        take(&name, kind, len, &mut entry, visit)?;
+        entry.finish()?;
+    }
+}
+
+fn skip_zeros(stream: &mut dyn BufRead) -> io::Result<()> {
+    loop {
+        let start = stream.fill_buf()?;
+        let zeros = start.iter().take_while(|byte| **byte == 0).count();
+        let all = zeros == start.len();
+        if zeros == 0 {
+            return Ok(());
+        }
+        stream.consume(zeros);
+        if !all {
+            return Ok(());
+        }
+    }
+}
+
+fn invalid(reason: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, reason)
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What packages and archives have in common: files that are named like modules, taken one by one.
+//!
+//! Their names are labels in reports and never become paths on disk.
+
+use std::io::{self, Read};
+
+use super::InputErrorKind;
+use super::collect::{Ending, module_ending};
+use crate::{limits, text};
+
+/// A file in a package that is named like a module.
+#[derive(Debug)]
+pub(super) struct Member {
+    /// Its path in the package.
+    pub(super) name: String,
+    /// Its bytes, or why there are none.
+    pub(super) bytes: Result<Vec<u8>, InputErrorKind>,
+}
+
+/// What a member of an archive is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A file.
+    File,
+    /// A link, which leads to another member or to what is judged for itself, or a folder.
+    LinkOrFolder,
+    /// A device, a FIFO, a socket.
+    Other,
+}
+
+/// Gives a member of `len` bytes to `visit`, if it is named like a module.
+pub(super) fn take(
+    name: &str,
+    kind: Kind,
+    len: u64,
+    content: &mut dyn Read,
+    visit: &mut dyn FnMut(Member),
+) -> io::Result<()> {
+    let bytes = match (module_ending(name), kind) {
+        (Ending::Other, _) | (_, Kind::LinkOrFolder) => return Ok(()),
+        (Ending::NotRead(what), _) => Err(InputErrorKind::Unsupported(what)),
+        (Ending::Module, Kind::Other) => Err(InputErrorKind::NotAFile("something else")),
+        (Ending::Module, Kind::File) if len > limits::FILE_BYTES => {
+            Err(InputErrorKind::TooLarge { len, limit: limits::FILE_BYTES })
+        }
+        (Ending::Module, Kind::File) => {
+            let mut bytes = Vec::new();
+            content.read_to_end(&mut bytes)?;
+            Ok(bytes)
+        }
+    };
+    visit(Member { name: text::shown(name).into_owned(), bytes });
+    Ok(())
+}
+
+/// Stops with an error where a package unpacks to more than any does.
+pub(super) struct Bounded<R> {
+    inner: R,
+    left: u64,
+}
+
+impl<R> Bounded<R> {
+    pub(super) fn new(inner: R) -> Self {
+        Self { inner, left: limits::PACKAGE_BYTES }
+    }
+
+    fn count(&mut self, got: usize) -> io::Result<()> {
+        let left = self.left.checked_sub(got as u64);
+        self.left =
+            left.ok_or_else(|| io::Error::other(format!("it unpacks to more than {} bytes", limits::PACKAGE_BYTES)))?;
+        Ok(())
+    }
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let got = self.inner.read(into)?;
+        self.count(got)?;
+        Ok(got)
+    }
+}
