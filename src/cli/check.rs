@@ -24,7 +24,7 @@ use crate::report::{self, CheckReport};
 Exit status: 0 nothing denied, 1 something denied, 2 wrong usage or a bad allowlist, \
 3 an input yielded no facts, whatever else was found.")]
 pub(super) struct Args {
-    /// Modules, directories that are searched for modules, .deb packages, initramfs images, modules.order or
+    /// Modules, directories that are searched for modules, .deb and .rpm packages, initramfs images, modules.order or
     /// Module.symvers files, or @FILE with a path on each line
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use walkdir::{DirEntry, WalkDir};
 
 use super::compression::Compression;
-use super::{InputError, InputErrorKind, initramfs, list};
+use super::{InputError, InputErrorKind, initramfs, list, rpm};
 use crate::{symvers, text};
 
 /// A file that is to be read as a module.
@@ -44,6 +44,19 @@ pub enum Format {
     Deb,
     /// An initial RAM file system.
     Initramfs,
+    /// An RPM package.
+    Rpm,
+}
+
+impl Format {
+    /// The kind of package that a file in a tree is, by its name.
+    fn of(path: &Path) -> Option<Self> {
+        match path.extension()?.to_str()? {
+            "deb" => Some(Self::Deb),
+            "rpm" => Some(Self::Rpm),
+            _ => None,
+        }
+    }
 }
 
 /// What was found.
@@ -151,13 +164,13 @@ fn search(root: &Path, label: &str, modules: &mut BTreeMap<OsString, ModuleFile>
         }
         let relative = shown(entry.path().strip_prefix(root).unwrap_or(entry.path()));
         let error = match module_ending(&entry.file_name().to_string_lossy()) {
-            Ending::Other if entry.path().extension().is_some_and(|ending| ending == "deb") => {
-                let path = entry.into_path();
-                found.packages.push(PackageFile { label: relative, path, format: Format::Deb });
-                seen_any = true;
+            Ending::Other => {
+                if let Some(format) = Format::of(entry.path()) {
+                    found.packages.push(PackageFile { label: relative, path: entry.into_path(), format });
+                    seen_any = true;
+                }
                 continue;
             }
-            Ending::Other => continue,
             Ending::NotRead(what) => InputErrorKind::Unsupported(what),
             Ending::Module if !entry.file_type().is_file() => InputErrorKind::NotAFile(describe(entry.file_type())),
             Ending::Module => {
@@ -268,6 +281,9 @@ fn package_format(path: &Path, start: &[u8]) -> Result<Option<Format>, InputErro
     if start.starts_with(b"!<arch>\n") {
         return Ok(Some(Format::Deb));
     }
+    if start.starts_with(&rpm::MAGIC) {
+        return Ok(Some(Format::Rpm));
+    }
     let unpacked = match Compression::of(start) {
         None => start.to_vec(),
         Some(compression) => {
@@ -285,7 +301,6 @@ fn package_format(path: &Path, start: &[u8]) -> Result<Option<Format>, InputErro
 /// Kinds of files that hold modules, but are no module.
 fn unsupported(start: &[u8]) -> Option<&'static str> {
     match start {
-        [0xed, 0xab, 0xee, 0xdb, ..] => Some("an .rpm"),
         [b'0', b'7', b'0', b'7', b'0', b'7', ..] => Some("a cpio archive of the old format"),
         [b'B', b'Z', b'h', ..] => Some("packed with bzip2"),
         [0x04, 0x22, 0x4d, 0x18, ..] | [0x02, 0x21, 0x4c, 0x18, ..] => Some("packed with lz4"),

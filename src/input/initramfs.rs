@@ -29,7 +29,8 @@ pub(super) fn modules(file: &File, visit: &mut dyn FnMut(Member)) -> Result<(), 
     archives(&mut stream, DEPTH, visit).map_err(|error| InputErrorKind::Package(error.to_string()))
 }
 
-fn archives(stream: &mut dyn BufRead, depth: u8, visit: &mut dyn FnMut(Member)) -> io::Result<()> {
+/// Reads archives to the end of a stream; packed ones down to `depth` levels.
+pub(super) fn archives(stream: &mut dyn BufRead, depth: u8, visit: &mut dyn FnMut(Member)) -> io::Result<()> {
     loop {
         skip_zeros(stream)?;
         let start = stream.fill_buf()?;

@@ -8,6 +8,7 @@ mod initramfs;
 mod list;
 mod package;
 mod read;
+mod rpm;
 
 use std::io;
 use std::path::PathBuf;

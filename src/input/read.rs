@@ -14,7 +14,7 @@ use super::collect::Format;
 use super::collect::describe;
 use super::compression::Compression;
 use super::package::Member;
-use super::{InputError, InputErrorKind, ModuleFile, PackageFile, deb, initramfs};
+use super::{InputError, InputErrorKind, ModuleFile, PackageFile, deb, initramfs, rpm};
 use crate::exports::Provided;
 use crate::limits;
 use crate::module::bytes::PositionedFile;
@@ -72,6 +72,7 @@ pub fn read_package(package: &PackageFile) -> Result<Vec<Labelled>, InputErrorKi
     let modules = match package.format {
         Format::Deb => deb::modules,
         Format::Initramfs => initramfs::modules,
+        Format::Rpm => rpm::modules,
     };
     modules(&file, &mut |member| {
         held += member.bytes.as_ref().map_or(0, Vec::len);

@@ -3,7 +3,7 @@
 
 use tar::EntryType;
 
-use crate::support::pack::{ENDINGS, ar, cpio, deb, pack};
+use crate::support::pack::{ENDINGS, ar, cpio, deb, pack, rpm};
 use crate::support::{Run, check, command, finish, folder, testdata, write};
 
 const SYMVERS: [&str; 2] = ["--symvers", "testdata/6.1/Module.symvers"];
@@ -117,6 +117,38 @@ fn an_initramfs_is_judged_as_its_tree() {
     let path = write(place, "initrd.img", [cpio(first), vec![0; 8], pack(&cpio(second), ".zst")].concat());
     let run = check(&[&SYMVERS[..], &[&path]].concat());
     assert_eq!(findings(&run, &format!("{path}!usr/lib/modules/6.1/")), tree.all());
+}
+
+#[test]
+fn an_rpm_is_judged_as_its_tree() {
+    let folder = folder();
+    let place = folder.path();
+    let modules = installed();
+    for (name, bytes) in &modules {
+        write(place, &format!("root/{name}"), bytes);
+    }
+    let tree = check(&[&SYMVERS[..], &[&place.join("root/usr/lib/modules/6.1").display().to_string()]].concat());
+    let names: Vec<String> = modules.iter().map(|(name, _)| format!("./{name}")).collect();
+    let files: Vec<_> =
+        names.iter().zip(&modules).map(|(name, (_, bytes))| (name.as_str(), 0o100_644, &bytes[..])).collect();
+    for ending in ENDINGS {
+        let path = write(place, "pool/p.rpm", rpm(&files, ending));
+        let run = check(&[&SYMVERS[..], &[&path]].concat());
+        assert_eq!(findings(&run, &format!("{path}!usr/lib/modules/6.1/")), tree.all(), "{ending}");
+        let inside = check(&[&SYMVERS[..], &[&place.join("pool").display().to_string()]].concat());
+        assert_eq!(findings(&inside, "p.rpm!usr/lib/modules/6.1/"), tree.all(), "{ending}");
+    }
+    let whole = rpm(&files, ".xz");
+    for (bytes, message) in [
+        (&whole[..50], "broken package: it ends within its headers"),
+        (&whole[..200], "broken package: "),
+        (&whole[..whole.len() / 2], "broken package: "),
+        (&[&whole[..96], &[0; 64]].concat(), "broken package: there is no header where one has to be"),
+    ] {
+        let run = check(&[&write(place, "cut.rpm", bytes)]);
+        assert_eq!(run.status, 3, "{}", run.all());
+        assert!(run.stderr.contains(&format!("cut.rpm: {message}")), "{}", run.all());
+    }
 }
 
 #[test]
