@@ -36,7 +36,10 @@ pub(super) fn modules(file: &File, visit: &mut dyn FnMut(Member)) -> Result<(), 
         let name = String::from_utf8_lossy(&entry.path_bytes()).trim_start_matches("./").to_owned();
         let kind = match entry.header().entry_type() {
             tar::EntryType::Regular | tar::EntryType::Continuous => Kind::File,
-            tar::EntryType::Symlink | tar::EntryType::Link | tar::EntryType::Directory => Kind::LinkOrFolder,
+            tar::EntryType::Directory => Kind::Folder,
+            tar::EntryType::Symlink | tar::EntryType::Link => {
+                Kind::Link(String::from_utf8_lossy(&entry.link_name_bytes().unwrap_or_default()).into_owned())
+            }
             _ => Kind::Other,
         };
         let len = entry.size();

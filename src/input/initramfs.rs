@@ -67,12 +67,19 @@ fn archive(stream: &mut dyn BufRead, visit: &mut dyn FnMut(Member)) -> io::Resul
             return Ok(());
         }
         let name = entry.entry().name().trim_start_matches("./").to_owned();
+        let len = u64::from(entry.entry().file_size());
         let kind = match entry.entry().mode() & FORMAT {
+            // Of hard links only the last has the content.
+            0o100_000 if len == 0 && entry.entry().nlink() > 1 => Kind::Link(String::new()),
             0o100_000 => Kind::File,
-            0o040_000 | 0o120_000 => Kind::LinkOrFolder,
+            0o040_000 => Kind::Folder,
+            0o120_000 => {
+                let mut target = Vec::new();
+                entry.by_ref().take(u64::from(NAME_BYTES)).read_to_end(&mut target)?;
+                Kind::Link(String::from_utf8_lossy(&target).into_owned())
+            }
             _ => Kind::Other,
         };
-        let len = u64::from(entry.entry().file_size());
         take(&name, kind, len, &mut entry, visit)?;
         entry.finish()?;
     }

@@ -19,12 +19,14 @@ pub(super) struct Member {
 }
 
 /// What a member of an archive is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Kind {
     /// A file.
     File,
-    /// A link, which leads to another member or to what is judged for itself, or a folder.
-    LinkOrFolder,
+    /// A folder.
+    Folder,
+    /// A link to a path.
+    Link(String),
     /// A device, a FIFO, a socket.
     Other,
 }
@@ -38,7 +40,10 @@ pub(super) fn take(
     visit: &mut dyn FnMut(Member),
 ) -> io::Result<()> {
     let bytes = match (module_ending(name), kind) {
-        (Ending::Other, _) | (_, Kind::LinkOrFolder) => return Ok(()),
+        (Ending::Other, _) | (_, Kind::Folder) => return Ok(()),
+        // What it leads to is judged for itself, if it is named like a module; else nobody looks at it.
+        (_, Kind::Link(target)) if module_ending(&target) == Ending::Module => return Ok(()),
+        (_, Kind::Link(_)) => Err(InputErrorKind::Unsupported("a link to a file that is not named like a module")),
         (Ending::NotRead(what), _) => Err(InputErrorKind::Unsupported(what)),
         (Ending::Module, Kind::Other) => Err(InputErrorKind::NotAFile("something else")),
         (Ending::Module, Kind::File) if len > limits::FILE_BYTES => {

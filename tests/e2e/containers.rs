@@ -89,7 +89,8 @@ fn names_in_a_package_are_labels() {
     assert!(run.stdout.contains(&format!("in {path}!../../etc/up.ko")), "{}", run.all());
     assert!(run.stdout.contains(&format!("in {path}!/abs/root.ko")), "{}", run.all());
     assert!(run.stderr.contains("p.deb!device.ko: is something else, not a file"), "{}", run.all());
-    assert!(!run.all().contains("link.ko"), "{}", run.all());
+    // A link to what is not named like a module hides it.
+    assert!(run.stderr.contains("p.deb!link.ko: is a link to a file that is not named like a module"), "{}", run.all());
 }
 
 #[test]
@@ -167,6 +168,16 @@ fn an_initramfs_that_is_broken() {
     assert!(run.stderr.contains("initrd.img!lib/modules/b.ko: is something else, not a file"), "{}", run.all());
     assert!(run.stdout.contains("denied[SG001 unregistered]: module sg_get"), "{}", run.all());
     told(&cpio(&[("readme", 0o100_644, b"nothing")]), "no module in it");
+    // A link to a module is that module; one to something else hides it.
+    let linked = |target: &[u8]| {
+        let image = cpio(&[
+            ("a.ko", 0o100_644, &std::fs::read(testdata("6.1/sg_harmless.ko")).unwrap()),
+            ("b.ko", 0o120_777, target),
+        ]);
+        check(&[&write(folder.path(), "initrd.img", image)])
+    };
+    assert_eq!(linked(b"a.ko").status, 0);
+    assert!(linked(b"blob").stderr.contains("initrd.img!b.ko: is a link to a file that is not named like a module"));
     told(&[&whole[..], b"something else"].concat(), "broken package: what follows is neither a cpio archive");
     // A name of four thousand million bytes, by its header.
     let mut long = whole.clone();
