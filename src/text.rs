@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 
+use crate::limits;
+
 /// Two hexadecimal digits a byte, as build-ids and hashes are written.
 pub(crate) fn digits(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -34,6 +36,15 @@ pub(crate) fn shown(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.chars().map(escape).collect())
 }
 
+/// A list for a sentence: the first few, and how many more.
+pub(crate) fn list(items: &[impl AsRef<str>]) -> String {
+    let shown = items.iter().take(limits::NAMED).map(AsRef::as_ref).collect::<Vec<_>>().join(", ");
+    match items.len().saturating_sub(limits::NAMED) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
 /// Whether a character does something instead of showing something: control characters, those that change the
 /// direction of what follows, and those that can't be seen.
 fn acts(c: char) -> bool {
@@ -51,6 +62,13 @@ mod tests {
         for not in [b"".as_slice(), b"a\nb", b"a\x1b[2Jb", b"\xff", "a\u{202e}b".as_bytes()] {
             assert_eq!(name(not), None, "{not:?}");
         }
+    }
+
+    #[test]
+    fn lists_are_capped() {
+        let items: Vec<String> = (0..12).map(|number| format!("s{number}")).collect();
+        assert_eq!(list(&items), "s0, s1, s2, s3, s4, s5, s6, s7, s8, s9 and 2 more");
+        assert_eq!(list(&items[..2]), "s0, s1");
     }
 
     #[test]

@@ -52,7 +52,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let allowlists = args.input.load_allowlists()?;
     let gathered = args.input.in_pool(|| args.input.gather(&args.inputs, false))??;
     output::say_errors(&gathered.errors);
-    let exports = json::sorted(&gathered.exports);
+    let exports = gathered.exports.sorted();
     output::write(&args.output, Stream::Stdout, &args.inputs, |out| match args.format {
         Format::Human => human(out, &allowlists.policy, &exports),
         Format::Json => json::classify(out, &allowlists.policy, &exports),

@@ -59,12 +59,6 @@ impl ExportTable {
         }
     }
 
-    /// Who offers a symbol.
-    #[must_use]
-    pub fn get(&self, symbol: &str) -> Option<&Provided> {
-        self.entries.get(self.index(symbol)?)
-    }
-
     /// Where a symbol stands in the table.
     #[must_use]
     pub fn index(&self, symbol: &str) -> Option<usize> {
@@ -75,6 +69,14 @@ impl ExportTable {
     #[must_use]
     pub fn entries(&self) -> &[Provided] {
         &self.entries
+    }
+
+    /// All exports by symbol.
+    #[must_use]
+    pub fn sorted(&self) -> Vec<&Provided> {
+        let mut exports: Vec<&Provided> = self.entries.iter().collect();
+        exports.sort_by(|a, b| (&a.export.name, &a.path).cmp(&(&b.export.name, &b.path)));
+        exports
     }
 
     /// Whether the kernel image's exports are in it: only then is a symbol that is not in it unresolved.

@@ -3,7 +3,7 @@
 
 use super::elf::{Elf, Section};
 use super::signature::SignatureError;
-use crate::limits;
+use crate::{limits, text};
 
 /// One thing about a module that the loader would refuse, or that two readers would read differently.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -39,7 +39,7 @@ pub enum Problem {
         count: usize,
     },
     /// `SHN_COMMON` symbols (`simplify_symbols`, 7.2).
-    #[error("has common symbols ({}); the loader refuses it (was it built without -fno-common?)", list(.names))]
+    #[error("has common symbols ({}); the loader refuses it (was it built without -fno-common?)", text::list(.names))]
     Common {
         /// The symbols.
         names: Vec<Box<str>>,
@@ -51,7 +51,7 @@ pub enum Problem {
         name: Box<str>,
     },
     /// Undefined symbols with local binding: modpost's `handle_symbol` skips them, the loader resolves them.
-    #[error("imports {} by local symbols, which modpost does not look at and the loader resolves", list(.names))]
+    #[error("imports {} by local symbols, which modpost does not look at and the loader resolves", text::list(.names))]
     LocalUndefined {
         /// The symbols.
         names: Vec<Box<str>>,
@@ -145,7 +145,7 @@ pub enum Problem {
         section: Box<str>,
     },
     /// Names twice in its own tables.
-    #[error("exports more than once: {}", list(.names))]
+    #[error("exports more than once: {}", text::list(.names))]
     ExportedTwice {
         /// The symbols.
         names: Vec<Box<str>>,
@@ -192,15 +192,6 @@ impl Problem {
             Self::Versions { .. } => "versions".to_owned(),
             Self::Signature(_) => "signature".to_owned(),
         }
-    }
-}
-
-/// The first few names, and how many more there are.
-fn list(names: &[Box<str>]) -> String {
-    let shown = names.iter().take(limits::NAMED).cloned().collect::<Vec<_>>().join(", ");
-    match names.len().saturating_sub(limits::NAMED) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
     }
 }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{CheckReport, Coverage};
 use crate::allowlist::{Place, Standing};
-use crate::exports::{Class, ExportTable, Provided};
+use crate::exports::{Class, Provided};
 use crate::gate::{Finding, Judgement, Level, Profile, ResolvedImport, Severity, Verdict};
 use crate::module::Binding;
 use crate::tier::{self, Tier};
@@ -269,14 +269,6 @@ impl<'a> ExportV1<'a> {
 pub fn classify(out: &mut dyn Write, policy: &crate::allowlist::Policy, exports: &[&Provided]) -> io::Result<()> {
     let exports = exports.iter().map(|provided| ExportV1::new(policy, provided)).collect();
     write_document(out, &ClassifyV1 { schema: "symgate.classify/1", exports })
-}
-
-/// The exports of a table, by symbol.
-#[must_use]
-pub fn sorted(table: &ExportTable) -> Vec<&Provided> {
-    let mut exports: Vec<&Provided> = table.entries().iter().collect();
-    exports.sort_by(|a, b| (&a.export.name, &a.path).cmp(&(&b.export.name, &b.path)));
-    exports
 }
 
 pub(super) fn write_document(out: &mut dyn Write, document: &impl Serialize) -> io::Result<()> {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Modules in packages and lists: the same findings as from the files themselves.
 
+use std::path::Path;
+
 use tar::EntryType;
 
 use crate::support::pack::{ENDINGS, ar, cpio, deb, pack, rpm};
@@ -20,6 +22,16 @@ fn installed() -> Vec<(String, Vec<u8>)> {
         .collect()
 }
 
+/// What is said of these modules when they lie in a tree below `place`.
+fn check_tree(place: &Path, modules: &[(String, Vec<u8>)]) -> Run {
+    for (name, bytes) in modules {
+        write(place, &format!("root/{name}"), bytes);
+    }
+    let tree = check(&[&SYMVERS[..], &[&place.join("root/usr/lib/modules/6.1").display().to_string()]].concat());
+    assert!(tree.stdout.contains("denied[SG001"), "{}", tree.all());
+    tree
+}
+
 /// What a run says, with paths cut down to what a tree would show.
 fn findings(run: &Run, prefix: &str) -> String {
     run.all().replace(prefix, "")
@@ -30,11 +42,7 @@ fn a_package_is_judged_as_its_tree() {
     let folder = folder();
     let place = folder.path();
     let modules = installed();
-    for (name, bytes) in &modules {
-        write(place, &format!("root/{name}"), bytes);
-    }
-    let tree = check(&[&SYMVERS[..], &[&place.join("root/usr/lib/modules/6.1").display().to_string()]].concat());
-    assert!(tree.stdout.contains("denied[SG001"), "{}", tree.all());
+    let tree = check_tree(place, &modules);
     let names: Vec<String> = modules.iter().map(|(name, _)| format!("./{name}")).collect();
     let files: Vec<_> =
         names.iter().zip(&modules).map(|(name, (_, bytes))| (name.as_str(), EntryType::Regular, &bytes[..])).collect();
@@ -98,10 +106,7 @@ fn an_initramfs_is_judged_as_its_tree() {
     let folder = folder();
     let place = folder.path();
     let modules = installed();
-    for (name, bytes) in &modules {
-        write(place, &format!("root/{name}"), bytes);
-    }
-    let tree = check(&[&SYMVERS[..], &[&place.join("root/usr/lib/modules/6.1").display().to_string()]].concat());
+    let tree = check_tree(place, &modules);
     let files: Vec<_> = modules.iter().map(|(name, bytes)| (name.as_str(), 0o100_644, &bytes[..])).collect();
     // Microcode comes first and is never packed; zeros fill up to the next block.
     let early = cpio(&[("kernel/x86/microcode/GenuineIntel.bin", 0o100_644, b"microcode")]);
@@ -125,10 +130,7 @@ fn an_rpm_is_judged_as_its_tree() {
     let folder = folder();
     let place = folder.path();
     let modules = installed();
-    for (name, bytes) in &modules {
-        write(place, &format!("root/{name}"), bytes);
-    }
-    let tree = check(&[&SYMVERS[..], &[&place.join("root/usr/lib/modules/6.1").display().to_string()]].concat());
+    let tree = check_tree(place, &modules);
     let names: Vec<String> = modules.iter().map(|(name, _)| format!("./{name}")).collect();
     let files: Vec<_> =
         names.iter().zip(&modules).map(|(name, (_, bytes))| (name.as_str(), 0o100_644, &bytes[..])).collect();

@@ -11,7 +11,6 @@ mod sg012_unresolved;
 mod sg013_malformed;
 
 use super::{Draft, ResolvedImport, Subject};
-use crate::limits;
 
 /// One rule.
 #[derive(Debug)]
@@ -70,15 +69,6 @@ fn names(imports: &[&ResolvedImport<'_>]) -> Vec<String> {
     imports.iter().map(|import| import.import.name.to_string()).collect()
 }
 
-/// A list for a sentence: the first few, and how many more.
-fn list(items: &[String]) -> String {
-    let shown = items.iter().take(limits::NAMED).cloned().collect::<Vec<_>>().join(", ");
-    match items.len().saturating_sub(limits::NAMED) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,12 +103,5 @@ mod tests {
         assert_eq!(find("sg001").map(|rule| rule.name), Some("unregistered"));
         assert_eq!(find("Namespace").map(|rule| rule.id), Some("SG007"));
         assert!(find("SG999").is_none());
-    }
-
-    #[test]
-    fn lists_are_capped() {
-        let items: Vec<String> = (0..12).map(|number| format!("s{number}")).collect();
-        assert_eq!(list(&items), "s0, s1, s2, s3, s4, s5, s6, s7, s8, s9 and 2 more");
-        assert_eq!(list(&items[..2]), "s0, s1");
     }
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! SG001: an acquiring symbol of a family is imported by a module that is not registered for the family.
 
-use super::{Rule, list, names};
+use super::{Rule, names};
 use crate::gate::{Draft, Severity, Subject, Weight};
+use crate::text::list;
 
 pub(super) const RULE: Rule = Rule {
     id: "SG001",

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! SG005: a module that is not GPL-compatible imports what is only for those that are.
 
-use super::{Rule, list, names};
+use super::{Rule, names};
 use crate::gate::{Draft, Subject, Weight};
+use crate::text::list;
 
 pub(super) const RULE: Rule = Rule {
     id: "SG005",

@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Rule, list, names};
+use super::{Rule, names};
 use crate::gate::{Draft, ResolvedImport, Subject, Weight};
 use crate::module::ModuleName;
+use crate::text::list;
 
 pub(super) const RULE: Rule = Rule {
     id: "SG007",

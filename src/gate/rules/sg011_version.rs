@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! SG011: the CRC that the module was built against is not the export's.
 
-use super::{Rule, list};
+use super::Rule;
 use crate::gate::{Draft, Subject, Weight};
+use crate::text::list;
 
 pub(super) const RULE: Rule = Rule {
     id: "SG011",

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! SG012: an import that nothing exports.
 
-use super::{Rule, list, names};
+use super::{Rule, names};
 use crate::gate::{Draft, Subject, Weight};
+use crate::text::list;
 
 pub(super) const RULE: Rule = Rule {
     id: "SG012",

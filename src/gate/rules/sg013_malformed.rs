@@ -3,9 +3,10 @@
 //!
 //! A file that can't be read as a module at all breaks it too.
 
-use super::{Rule, list};
+use super::Rule;
 use crate::gate::{Draft, Severity, Subject, Weight};
 use crate::module::Problem;
+use crate::text::list;
 use crate::tier::unknown_flags;
 
 pub(super) const RULE: Rule = Rule {
