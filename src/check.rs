@@ -3,11 +3,13 @@
 
 use rayon::prelude::*;
 
+use crate::allowlist::Policy;
 use crate::exports::{ExportTable, Provided};
 use crate::gate::{Context, Finding, Judgement};
 use crate::input::{self, Collected, InputError, InputErrorKind, Inputs};
 use crate::module::name::without_ending;
 use crate::module::{ModuleFacts, ModuleName};
+use crate::tier;
 
 /// All that was read, before anything is judged.
 #[derive(Debug)]
@@ -50,17 +52,18 @@ pub enum GatherError {
 impl Gathered {
     /// Reads all inputs. What comes first in the table of exports stands: the kernel's own `Module.symvers`, then other
     /// ones, then what the modules say themselves.
-    pub fn read(inputs: &Inputs) -> Result<Self, GatherError> {
+    ///
+    /// A module that matters is read by a second reader, too: one that imports a symbol of a family, or that does not
+    /// even claim to be the kernel's own.
+    pub fn read(inputs: &Inputs, policy: &Policy) -> Result<Self, GatherError> {
         let Collected { modules: files, packages, symvers: mut among, empty_list, mut errors } =
             input::collect(&inputs.paths);
         if inputs.symvers.is_empty() && inputs.one_reference && among.len() > 1 {
             return Err(GatherError::NoReference { count: among.len() });
         }
         among.sort();
-        let tables = inputs.symvers.iter().chain(&among);
-        let read_tables = || tables.map(|path| input::read_symvers(path)).collect::<Result<Vec<_>, _>>();
-        let (facts, tables) = rayon::join(|| input::read_all(&files), read_tables);
-        let tables = tables?;
+        let tables: Vec<_> =
+            inputs.symvers.iter().chain(&among).map(|path| input::read_symvers(path)).collect::<Result<_, _>>()?;
         if let (Some([]), Some(path)) = (tables.first().map(Vec::as_slice), inputs.symvers.first()) {
             return Err(InputError::new(path.display().to_string(), InputErrorKind::NoExports).into());
         }
@@ -68,6 +71,15 @@ impl Gathered {
         for table in tables {
             exports.add_symvers(table);
         }
+        let families = tier::memberships(policy, &exports);
+        let in_family = |symbol: &str| match exports.index(symbol) {
+            Some(index) => families.get(index).is_some_and(Option::is_some),
+            None => tier::membership(policy, symbol, None).is_some(),
+        };
+        let doubt = |facts: &ModuleFacts| {
+            inputs.cross_check || !facts.claims_intree() || facts.imports.iter().any(|import| in_family(&import.name))
+        };
+        let facts = input::read_all(&files, &doubt);
         let mut modules = Vec::with_capacity(files.len());
         let mut module_files = files.len();
         for (file, facts) in files.into_iter().zip(facts) {
@@ -77,7 +89,7 @@ impl Gathered {
             }
         }
         for package in packages {
-            match input::read_package(&package) {
+            match input::read_package(&package, &doubt) {
                 Err(kind) => errors.push(InputError::new(package.label, kind)),
                 Ok(members) => {
                     module_files += members.len();

@@ -44,6 +44,9 @@ pub const MODINFO_BYTES: usize = 4 << 20;
 /// Most different undefined names of a module. amdgpu, with the most, has under two thousand.
 pub const IMPORTS: usize = 1 << 16;
 
+/// Most exports of a module. The one with the most, drm, has six hundred.
+pub const EXPORTS: usize = 1 << 16;
+
 /// Longest `Module.symvers` that is read, in bytes. The newest full one has 2 MiB.
 pub const SYMVERS_BYTES: u64 = 32 << 20;
 

@@ -113,7 +113,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let today = today(args.today, allowlists.policy.date)?;
     let overrides = overrides(args)?;
     args.input.in_pool(|| {
-        let mut gathered = args.input.gather(&args.inputs, true)?;
+        let mut gathered = args.input.gather(&args.inputs, &allowlists.policy, true)?;
         if args.allow_empty {
             gathered.errors.retain(|error| !matches!(error.kind, InputErrorKind::NoModules));
         } else if gathered.module_files == 0 && gathered.errors.is_empty() && !gathered.empty_list {

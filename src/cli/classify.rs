@@ -50,7 +50,7 @@ enum Format {
 
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let allowlists = args.input.load_allowlists()?;
-    let gathered = args.input.in_pool(|| args.input.gather(&args.inputs, false))??;
+    let gathered = args.input.in_pool(|| args.input.gather(&args.inputs, &allowlists.policy, false))??;
     output::say_errors(&gathered.errors);
     let exports = gathered.exports.sorted();
     output::write(&args.output, Stream::Stdout, &args.inputs, |out| match args.format {

@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::Exit;
 use super::output::ColorChoice;
-use crate::allowlist::{Allowlists, Date, LoadError, Origin};
+use crate::allowlist::{Allowlists, Date, LoadError, Origin, Policy};
 use crate::check::{GatherError, Gathered};
 use crate::gate::rules;
 use crate::input::{InputError, Inputs};
@@ -55,6 +55,10 @@ pub(super) struct InputArgs {
     /// A Module.symvers; the first is the kernel's own, the reference, later ones are claims
     #[arg(long = "symvers", value_name = "FILE")]
     symvers: Vec<PathBuf>,
+
+    /// Let a second reader read every module, not only those that get at a family or are out of tree
+    #[arg(long)]
+    cross_check: bool,
 
     /// Threads to read with [default: one for each processor]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -108,9 +112,14 @@ impl InputArgs {
     }
 
     /// Reads everything.
-    pub(super) fn gather(&self, paths: &[PathBuf], one_reference: bool) -> Result<Gathered, CliError> {
-        let inputs = Inputs { paths: paths.to_vec(), symvers: self.symvers.clone(), one_reference };
-        Ok(Gathered::read(&inputs)?)
+    pub(super) fn gather(&self, paths: &[PathBuf], policy: &Policy, one_reference: bool) -> Result<Gathered, CliError> {
+        let inputs = Inputs {
+            paths: paths.to_vec(),
+            symvers: self.symvers.clone(),
+            cross_check: self.cross_check,
+            one_reference,
+        };
+        Ok(Gathered::read(&inputs, policy)?)
     }
 }
 

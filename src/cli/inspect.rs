@@ -56,7 +56,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let allowlists = args.input.load_allowlists()?;
     let today = today(args.today, allowlists.policy.date)?;
     args.input.in_pool(|| {
-        let gathered = args.input.gather(&args.modules, true)?;
+        let gathered = args.input.gather(&args.modules, &allowlists.policy, true)?;
         output::say_errors(&gathered.errors);
         let terms = Terms { profile: Profile::Audit, today, overrides: BTreeMap::new() };
         let context = Context::new(&allowlists, &gathered.exports, terms);

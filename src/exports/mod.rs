@@ -62,6 +62,9 @@ impl fmt::Display for Class {
 /// `EXPORT_SYMBOL_USERSPACE_GPL` in `Module.symvers`.
 pub const USERSPACE_GPL_TYPE: &str = "EXPORT_SYMBOL_USERSPACE_GPL";
 
+/// The licence that `EXPORT_SYMBOL_USERSPACE_GPL` puts into `.export_symbol`, where others put `GPL`.
+pub const USERSPACE_GPL_LICENCE: &str = "USERSPACE_GPL";
+
 /// The namespace that makes an export userspace-gpl with no help from modpost or the loader.
 pub const USERSPACE_GPL_NAMESPACE: &str = "USERSPACE_GPL";
 

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 
 pub use collect::{Collected, Format, ModuleFile, PackageFile, collect};
 pub use compression::{Compression, UnpackError};
-pub use read::{Labelled, read_all, read_module, read_package, read_symvers};
+pub use read::{Doubt, Labelled, read_all, read_module, read_package, read_symvers};
 
 use crate::module::ElfError;
 use crate::symvers::SymversError;
@@ -97,6 +97,8 @@ pub struct Inputs {
     pub paths: Vec<PathBuf>,
     /// `Module.symvers` files; the first is the kernel's own.
     pub symvers: Vec<PathBuf>,
+    /// Whether a second reader has to read every module, not only those that matter.
+    pub cross_check: bool,
     /// Whether it matters which `Module.symvers` is the kernel's own: to judge it does, to list it does not.
     pub one_reference: bool,
 }

@@ -18,11 +18,16 @@ use super::{InputError, InputErrorKind, ModuleFile, PackageFile, deb, initramfs,
 use crate::exports::Provided;
 use crate::limits;
 use crate::module::bytes::PositionedFile;
-use crate::module::{Bytes, ModuleFacts};
+use crate::module::{Bytes, ElfError, ModuleFacts};
 use crate::symvers;
 
-/// Reads one module.
-pub fn read_module(path: &Path) -> Result<ModuleFacts, InputErrorKind> {
+/// Which modules a second reader has to read as well, told by what the first one found.
+pub type Doubt<'d> = dyn Fn(&ModuleFacts) -> bool + Sync + 'd;
+
+/// Reads one module, or the object of one if it is named so.
+pub fn read_module(path: &Path, doubt: &Doubt<'_>) -> Result<ModuleFacts, InputErrorKind> {
+    let is_object = path.extension().is_some_and(|extension| extension == "o");
+    let reader = if is_object { ModuleFacts::read_object } else { ModuleFacts::read };
     let (mut file, meta) = open(path)?;
     if meta.len() > limits::FILE_BYTES {
         return Err(InputErrorKind::TooLarge { len: meta.len(), limit: limits::FILE_BYTES });
@@ -31,38 +36,50 @@ pub fn read_module(path: &Path) -> Result<ModuleFacts, InputErrorKind> {
     let got = read_start(&mut file, &mut start)?;
     let Some(compression) = Compression::of(start.get(..got).unwrap_or_default()) else {
         let cache = ReadCache::new(PositionedFile::new(file, meta.len()));
-        return Ok(ModuleFacts::read(Bytes::in_file(&cache))?);
+        return facts(Bytes::in_file(&cache), reader, doubt);
     };
     let mut packed = start.get(..got).unwrap_or_default().to_vec();
     packed.reserve_exact(usize::try_from(meta.len()).unwrap_or(0).saturating_sub(got).saturating_add(1));
     file.take(limits::FILE_BYTES).read_to_end(&mut packed)?;
-    unpack_module(compression, packed)
+    unpack_module(compression, packed, doubt)
 }
 
 /// Reads a module that is packed. The packed bytes go as soon as they are unpacked.
-fn unpack_module(compression: Compression, packed: Vec<u8>) -> Result<ModuleFacts, InputErrorKind> {
+fn unpack_module(compression: Compression, packed: Vec<u8>, doubt: &Doubt<'_>) -> Result<ModuleFacts, InputErrorKind> {
     let unpacked = compression.unpack(&packed, limits::FILE_BYTES)?;
     drop(packed);
-    Ok(ModuleFacts::read(Bytes::in_memory(&unpacked))?)
+    facts(Bytes::in_memory(&unpacked), ModuleFacts::read, doubt)
+}
+
+fn facts<'b>(
+    bytes: Bytes<'b>,
+    read: impl FnOnce(Bytes<'b>) -> Result<ModuleFacts, ElfError>,
+    doubt: &Doubt<'_>,
+) -> Result<ModuleFacts, InputErrorKind> {
+    let mut facts = read(bytes)?;
+    if doubt(&facts) {
+        facts.cross_check(bytes);
+    }
+    Ok(facts)
 }
 
 /// A module's facts with the path that reports use.
 pub type Labelled = Result<(String, ModuleFacts), InputError>;
 
 /// Reads the modules of a package, each labelled `PACKAGE!MEMBER`.
-pub fn read_package(package: &PackageFile) -> Result<Vec<Labelled>, InputErrorKind> {
+pub fn read_package(package: &PackageFile, doubt: &Doubt<'_>) -> Result<Vec<Labelled>, InputErrorKind> {
     let (file, _) = open(&package.path)?;
     let mut read = Vec::new();
     let mut batch: Vec<Member> = Vec::new();
     let mut held = 0;
     let mut read_batch = |batch: &mut Vec<Member>| {
         let facts = batch.par_drain(..).map(|member| {
-            let facts = caught(|| match Compression::of(member.bytes.as_deref().unwrap_or_default()) {
-                Some(compression) => unpack_module(compression, member.bytes?),
-                None => Ok(ModuleFacts::read(Bytes::in_memory(&member.bytes?))?),
+            let read = caught(|| match Compression::of(member.bytes.as_deref().unwrap_or_default()) {
+                Some(compression) => unpack_module(compression, member.bytes?, doubt),
+                None => facts(Bytes::in_memory(&member.bytes?), ModuleFacts::read, doubt),
             });
             let label = format!("{}!{}", package.label, member.name);
-            match facts {
+            match read {
                 Ok(facts) => Ok((label, facts)),
                 Err(kind) => Err(InputError::new(label, kind)),
             }
@@ -126,7 +143,7 @@ pub fn read_symvers(path: &Path) -> Result<Vec<Provided>, InputError> {
 /// Reads all modules on the threads of the current pool, the largest first, and returns them in the order
 /// given. One that makes symgate itself fail is an error like any other.
 #[must_use]
-pub fn read_all(files: &[ModuleFile]) -> Vec<Result<ModuleFacts, InputError>> {
+pub fn read_all(files: &[ModuleFile], doubt: &Doubt<'_>) -> Vec<Result<ModuleFacts, InputError>> {
     let mut largest_first: Vec<usize> = (0..files.len()).collect();
     largest_first.sort_by_key(|&index| std::cmp::Reverse(files.get(index).map_or(0, |file| file.size)));
     let next = AtomicUsize::new(0);
@@ -135,7 +152,7 @@ pub fn read_all(files: &[ModuleFile]) -> Vec<Result<ModuleFacts, InputError>> {
         let mut share = Vec::new();
         while let Some(&index) = largest_first.get(next.fetch_add(1, Ordering::Relaxed)) {
             let Some(file) = files.get(index) else { continue };
-            let facts = caught(|| read_module(&file.path));
+            let facts = caught(|| read_module(&file.path, doubt));
             share.push((index, facts.map_err(|kind| InputError::new(&file.label, kind))));
         }
         share

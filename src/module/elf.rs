@@ -139,6 +139,8 @@ pub struct Section<'d> {
     pub kind: elf::SectionType,
     /// `sh_flags`
     pub flags: u64,
+    /// `sh_addr`: where it will be in memory; 0 in a relocatable file.
+    pub address: u64,
     offset: u64,
     size: u64,
     link: u32,
@@ -258,6 +260,12 @@ impl<'d> Symbols<'d> {
         (1..self.len()).filter_map(|index| self.get(index))
     }
 
+    /// The table of names.
+    #[must_use]
+    pub fn strings(&self) -> &'d [u8] {
+        self.strings
+    }
+
     /// The symbol's name; nothing if it does not end inside the string table.
     #[must_use]
     pub fn name(&self, symbol: &Symbol) -> Option<&'d [u8]> {
@@ -284,6 +292,9 @@ pub struct Elf<'d> {
     /// What it is for.
     pub machine: Machine,
     sections: Vec<Section<'d>>,
+    section_names: &'d [u8],
+    /// The tables of relocations by the section that each applies to.
+    relocating: Vec<(usize, usize)>,
 }
 
 impl<'d> Elf<'d> {
@@ -325,6 +336,7 @@ impl<'d> Elf<'d> {
                 name,
                 kind: raw.sh_type(endian),
                 flags: raw.sh_flags(endian).0,
+                address: raw.sh_addr(endian).into(),
                 offset: raw.sh_offset(endian).into(),
                 size: raw.sh_size(endian).into(),
                 link: raw.sh_link(endian),
@@ -336,6 +348,10 @@ impl<'d> Elf<'d> {
             }
             sections.push(section);
         }
+        let relocates = |section: &Section<'_>| matches!(section.kind, elf::SHT_RELA | elf::SHT_REL);
+        let tables = sections.iter().enumerate().filter(|(_, section)| relocates(section));
+        let mut relocating: Vec<_> = tables.map(|(index, section)| (section.info as usize, index)).collect();
+        relocating.sort_unstable();
         Ok(Self {
             bytes,
             endian,
@@ -343,6 +359,8 @@ impl<'d> Elf<'d> {
             kind: header.e_type(endian),
             machine: Machine { number: header.e_machine(endian).0, class, big_endian: endian.is_big_endian() },
             sections,
+            section_names: names,
+            relocating,
         })
     }
 
@@ -350,6 +368,12 @@ impl<'d> Elf<'d> {
     #[must_use]
     pub fn sections(&self) -> &[Section<'d>] {
         &self.sections
+    }
+
+    /// The table of the sections' names.
+    #[must_use]
+    pub fn section_names(&self) -> &'d [u8] {
+        self.section_names
     }
 
     /// The sections of this name with their indices.
@@ -395,11 +419,11 @@ impl<'d> Elf<'d> {
     ///
     /// An error if there is more than one table of them, or if it is not a whole number of entries.
     pub fn relocations(&self, index: usize) -> Result<Vec<Relocation>, &'static str> {
-        let applies = |table: &&Section<'d>| {
-            table.info as usize == index && (table.kind == elf::SHT_RELA || table.kind == elf::SHT_REL)
+        let first = self.relocating.partition_point(|&(section, _)| section < index);
+        let mut tables = self.relocating.iter().skip(first).take_while(|&&(section, _)| section == index);
+        let Some(table) = tables.next().and_then(|&(_, table)| self.sections.get(table)) else {
+            return Ok(Vec::new());
         };
-        let mut tables = self.sections.iter().filter(applies);
-        let Some(table) = tables.next() else { return Ok(Vec::new()) };
         if tables.next().is_some() {
             return Err("it has more than one table of relocations");
         }

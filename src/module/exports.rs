@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use object::elf;
 
 use super::elf::{Elf, Relocation, Section, Symbols, until_nul};
+use super::export_marks;
 use super::problem::{Problem, loaded_section};
 use crate::exports::{Class, Export, KSYM_FLAG_GPL_ONLY};
 use crate::{limits, text};
@@ -52,6 +53,30 @@ pub(super) fn read(elf: &Elf<'_>, symbols: &Symbols<'_>, problems: &mut Vec<Prob
             Err(reason) => problems.push(Problem::ExportTable { section: table.into(), reason }),
         }
     }
+    by_name(exports, problems)
+}
+
+/// Reads the exports of an object that modpost has not seen: up to 6.4 each has a section of its own, such as
+/// `___ksymtab_gpl+NAME` (`include/linux/export.h:___EXPORT_SYMBOL`, 6.1), later a mark in `.export_symbol`.
+/// CRCs are modpost's to add.
+pub(super) fn read_before_modpost(elf: &Elf<'_>, symbols: &Symbols<'_>, problems: &mut Vec<Problem>) -> Vec<Export> {
+    let mut exports = export_marks::read(elf, symbols, problems);
+    for (index, section) in elf.sections().iter().enumerate() {
+        let own = |table: &str| section.name.strip_prefix(b"_")?.strip_prefix(table.as_bytes())?.strip_prefix(b"+");
+        let Some((_, _, class)) = TABLES.iter().find(|(table, ..)| own(table).is_some()) else { continue };
+        match Table::open(elf, symbols, index, section) {
+            Ok(table) => {
+                let crcs = Crcs::none(elf, symbols);
+                table.read(&section.label(), *class, None, &crcs, &mut exports, problems);
+            }
+            Err(reason) => problems.push(Problem::ExportTable { section: section.label().into(), reason }),
+        }
+    }
+    by_name(exports, problems)
+}
+
+/// Sorts exports by name, and tells of names that are there again.
+fn by_name(mut exports: Vec<Export>, problems: &mut Vec<Problem>) -> Vec<Export> {
     exports.sort_by(|a, b| a.name.cmp(&b.name));
     let pairs = exports.iter().zip(exports.iter().skip(1));
     let mut twice: Vec<Box<str>> = pairs.filter(|(a, b)| a.name == b.name).map(|(a, _)| a.name.clone()).collect();
@@ -136,6 +161,13 @@ impl<'e, 'd> Table<'e, 'd> {
     ) {
         let mut unreadable: Option<(u64, u64)> = None;
         for index in 0..self.count {
+            if exports.len() == limits::EXPORTS {
+                problems.push(Problem::ExportTable {
+                    section: name.into(),
+                    reason: "it has more entries than any module's",
+                });
+                break;
+            }
             let Some((symbol, namespace)) = self.names(index * self.entry()) else {
                 let (count, first) = unreadable.unwrap_or((0, index));
                 unreadable = Some((count + 1, first));
@@ -214,8 +246,12 @@ struct Crcs<'e, 'd> {
 }
 
 impl<'e, 'd> Crcs<'e, 'd> {
+    fn none(elf: &'e Elf<'d>, symbols: &'e Symbols<'d>) -> Self {
+        Self { elf, symbols, data: &[], relocations: HashMap::new() }
+    }
+
     fn open(elf: &'e Elf<'d>, symbols: &'e Symbols<'d>, name: &str, count: u64, problems: &mut Vec<Problem>) -> Self {
-        let mut crcs = Self { elf, symbols, data: &[], relocations: HashMap::new() };
+        let mut crcs = Self::none(elf, symbols);
         let Some((index, section)) = loaded_section(elf, name, problems) else { return crcs };
         let whole = count.checked_mul(CRC_BYTES) == Some(elf.data(section).len() as u64);
         match relocations(elf, index) {

@@ -83,12 +83,21 @@ pub(super) fn read(
     imports
 }
 
+/// Reads the imports of an object that modpost has not seen. It has no versions, and what asks for the CRC of one of
+/// its own exports is no import (`scripts/mod/modpost.c:handle_symbol`, 6.1); the loader's rules do not apply.
+pub(super) fn read_before_modpost(machine: Machine, symbols: &Symbols<'_>, problems: &mut Vec<Problem>) -> Vec<Import> {
+    let mut imports = read(machine, symbols, &Versions::default(), problems);
+    problems.retain(|problem| !matches!(problem, Problem::Common { .. }));
+    imports.retain(|import| !import.name.starts_with("__crc_"));
+    imports
+}
+
 /// `SHN_LIVEPATCH` (`include/uapi/linux/elf.h`, 7.2): a symbol that livepatch resolves through kallsyms, exported or
 /// not, with no look at licence, namespace or version.
-const SHN_LIVEPATCH: u16 = 0xff20;
+pub(super) const SHN_LIVEPATCH: u16 = 0xff20;
 
 /// The symbol that `.klp.sym.OBJECT.SYMBOL,POSITION` stands for (`kernel/livepatch/core.c:klp_resolve_symbols`, 7.2).
-fn livepatch_target(name: &str) -> Option<&str> {
+pub(super) fn livepatch_target(name: &str) -> Option<&str> {
     let (_, symbol) = name.strip_prefix(".klp.sym.")?.split_once('.')?;
     let (symbol, position) = symbol.rsplit_once(',')?;
     (!symbol.is_empty() && position.bytes().all(|byte| byte.is_ascii_digit())).then_some(symbol)

@@ -7,12 +7,16 @@
 
 pub mod bytes;
 pub mod elf;
+mod export_marks;
 mod exports;
 pub mod imports;
 pub mod license;
+mod loader;
 pub mod modinfo;
 pub mod name;
+pub mod pkcs7;
 pub mod problem;
+mod second_reader;
 pub mod signature;
 mod versions;
 
@@ -31,9 +35,21 @@ pub use signature::Signature;
 use elf::{Class, Elf, Symbols, until_nul};
 use problem::loaded_section;
 
+/// How far the build of a module has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// A finished module, which the loader would take.
+    Finished,
+    /// An object that modpost has not seen: it has no name, no versions and no `depends` yet, and what is linked to it
+    /// later can't be told. The loader's rules do not apply.
+    BeforeModpost,
+}
+
 /// All that a module says of itself.
 #[derive(Debug, Clone)]
 pub struct ModuleFacts {
+    /// How far its build has come.
+    pub stage: Stage,
     /// Its name: that of `struct module`, else that of `.modinfo`, else none.
     pub name: Option<ModuleName>,
     /// What it is built for.
@@ -50,34 +66,64 @@ pub struct ModuleFacts {
     pub build_id: Option<Box<str>>,
     /// Whether it has DWARF (`.debug_info`).
     pub debug_info: bool,
+    /// Whether a second reader read it, too.
+    pub cross_checked: bool,
     /// What the loader would refuse, or two readers read differently.
     pub problems: Vec<Problem>,
 }
 
 impl ModuleFacts {
-    /// Reads a module.
+    /// Reads a finished module.
     pub fn read(bytes: Bytes<'_>) -> Result<Self, ElfError> {
+        Self::read_at_stage(bytes, |_| Stage::Finished)
+    }
+
+    /// Reads the object of a module that modpost may not have seen yet; one that it has made a module of is finished,
+    /// whatever it is called.
+    pub fn read_object(bytes: Bytes<'_>) -> Result<Self, ElfError> {
+        Self::read_at_stage(bytes, |elf| match elf.named(THIS_MODULE.as_bytes()).next() {
+            Some(_) => Stage::Finished,
+            None => Stage::BeforeModpost,
+        })
+    }
+
+    fn read_at_stage(bytes: Bytes<'_>, stage: impl FnOnce(&Elf<'_>) -> Stage) -> Result<Self, ElfError> {
         let mut problems = Vec::new();
         let signature = signature::find(bytes).unwrap_or_else(|error| {
             problems.push(error.into());
             None
         });
-        let elf = Elf::parse(signature.map_or(bytes, |signature| bytes.up_to(signature.offset)))?;
+        if let Some(Err(error)) = signature.as_ref().map(|signature| &signature.signers) {
+            problems.push(Problem::SignatureMessage(error.clone()));
+        }
+        let elf = Elf::parse(signature.as_ref().map_or(bytes, |signature| bytes.up_to(signature.offset)))?;
+        let stage = stage(&elf);
         if elf.kind != ET_REL {
             problems.push(Problem::NotRelocatable { kind: elf.kind.0 });
         }
-        let modinfo = read_modinfo(&elf, &mut problems);
-        let name = read_name(&elf, &modinfo, &mut problems);
+        let modinfo = read_modinfo(&elf, stage, &mut problems);
+        let name = match stage {
+            Stage::Finished => read_name(&elf, &modinfo, &mut problems),
+            Stage::BeforeModpost => None,
+        };
         let symbols = read_symbols(&elf, &mut problems);
         let versions = versions::read(&elf, &mut problems);
-        let (imports, exports) = match symbols {
-            Some(symbols) => (
-                imports::read(elf.machine, &symbols, &versions, &mut problems),
-                exports::read(&elf, &symbols, &mut problems),
+        let (imports, exports) = match (symbols, stage) {
+            (None, _) => (Vec::new(), Vec::new()),
+            (Some(symbols), Stage::Finished) => {
+                loader::check(&elf, &symbols, &mut problems);
+                (
+                    imports::read(elf.machine, &symbols, &versions, &mut problems),
+                    exports::read(&elf, &symbols, &mut problems),
+                )
+            }
+            (Some(symbols), Stage::BeforeModpost) => (
+                imports::read_before_modpost(elf.machine, &symbols, &mut problems),
+                exports::read_before_modpost(&elf, &symbols, &mut problems),
             ),
-            None => (Vec::new(), Vec::new()),
         };
         Ok(Self {
+            stage,
             name,
             machine: elf.machine,
             modinfo,
@@ -86,8 +132,15 @@ impl ModuleFacts {
             signature,
             build_id: build_id(&elf),
             debug_info: elf.named(b".debug_info").next().is_some(),
+            cross_checked: false,
             problems,
         })
+    }
+
+    /// Lets a second reader read the same bytes; where it finds something else, that is a problem.
+    pub fn cross_check(&mut self, bytes: Bytes<'_>) {
+        self.problems.extend(second_reader::second_opinion(self, bytes));
+        self.cross_checked = true;
     }
 
     /// Whether all its licence tags are compatible with the GPL, and there is one: what modpost asks.
@@ -103,12 +156,21 @@ impl ModuleFacts {
     }
 }
 
+/// The section that modpost adds for `struct module`.
+const THIS_MODULE: &str = ".gnu.linkonce.this_module";
+
 /// Tags that decide something.
 const DECIDING: [&str; 7] = ["license", "name", "import_ns", "intree", "depends", "vermagic", "livepatch"];
 
-fn read_modinfo(elf: &Elf<'_>, problems: &mut Vec<Problem>) -> ModInfo {
+/// Tags that have one value: the loader and kmod read the first, other tools may read another.
+const SINGLE: [&str; 7] = ["name", "vermagic", "intree", "depends", "srcversion", "version", "retpoline"];
+
+fn read_modinfo(elf: &Elf<'_>, stage: Stage, problems: &mut Vec<Problem>) -> ModInfo {
     let Some((_, section)) = loaded_section(elf, ".modinfo", problems) else {
-        problems.push(Problem::NoModInfo);
+        // An object without a licence has none; that it has no licence is another rule's.
+        if stage == Stage::Finished {
+            problems.push(Problem::NoModInfo);
+        }
         return ModInfo::default();
     };
     let data = elf.data(section);
@@ -129,6 +191,15 @@ fn read_modinfo(elf: &Elf<'_>, problems: &mut Vec<Problem>) -> ModInfo {
     if let Some(tag) = info.not_utf8(&DECIDING) {
         problems.push(Problem::ModInfoTag { tag });
     }
+    for tag in SINGLE {
+        let count = info.all(tag).count();
+        if count > 1 {
+            let mut values: Vec<String> = info.all(tag).map(|value| format!("{value:?}")).collect();
+            values.sort();
+            values.dedup();
+            problems.push(Problem::RepeatedTag { tag, count, values });
+        }
+    }
     info
 }
 
@@ -142,7 +213,7 @@ fn read_name(elf: &Elf<'_>, modinfo: &ModInfo, problems: &mut Vec<Problem>) -> O
     // `MODULE_NAME_LEN`
     let name_limit = 64 - usize::from(elf.machine.word());
     let tag = modinfo.first("name").filter(|tag| text::name(tag.as_bytes()).is_some());
-    let Some((_, section)) = loaded_section(elf, ".gnu.linkonce.this_module", problems) else {
+    let Some((_, section)) = loaded_section(elf, THIS_MODULE, problems) else {
         problems.push(Problem::NoThisModule);
         return tag.map(ModuleName::new);
     };

@@ -2,6 +2,7 @@
 //! What is wrong with a module that could be read all the same: rule SG013 speaks of these.
 
 use super::elf::{Elf, Section};
+use super::pkcs7::MessageError;
 use super::signature::SignatureError;
 use crate::{limits, text};
 
@@ -13,6 +14,18 @@ pub enum Problem {
     NotRelocatable {
         /// `e_type`
         kind: u16,
+    },
+    /// The first section header is not all zero (`elf_validity_cache_sechdrs`, 7.2).
+    #[error("has a first section that is not empty, which the loader refuses")]
+    FirstSection,
+    /// A table of strings that does not start or end as one has to (`elf_validity_cache_strtab` and
+    /// `elf_validity_cache_secstrings`, 7.2).
+    #[error("has a table of {of} names that {reason}, which the loader refuses")]
+    Strings {
+        /// Whose names.
+        of: &'static str,
+        /// What is wrong.
+        reason: &'static str,
     },
     /// No `SHT_SYMTAB` (`elf_validity_cache_index_sym`, 7.2).
     #[error("has no symbol table: what it imports can't be told, and the loader refuses it")]
@@ -99,6 +112,16 @@ pub enum Problem {
         /// The tag.
         tag: &'static str,
     },
+    /// A tag that can have one value only is there again.
+    #[error("has the tag {tag} {count} times in .modinfo ({}); there can be one", text::list(.values))]
+    RepeatedTag {
+        /// The tag.
+        tag: &'static str,
+        /// How often.
+        count: usize,
+        /// Its values, each once.
+        values: Vec<String>,
+    },
     /// More undefined names than any module has.
     #[error("has more than {} different undefined symbols", limits::IMPORTS)]
     TooManyImports,
@@ -130,6 +153,14 @@ pub enum Problem {
         /// The first, from 0.
         first: u64,
     },
+    /// Entries of `.export_symbol` that modpost would not take (`scripts/mod/modpost.c:check_export_symbol`, 7.2).
+    #[error("has entries in .export_symbol that modpost refuses ({count}; the first is {first})")]
+    ExportMarks {
+        /// How many.
+        count: usize,
+        /// What is wrong with the first.
+        first: Box<str>,
+    },
     /// `__kflagstab` has not one byte an export.
     #[error("has {flags} bytes of __kflagstab for {exports} exports")]
     FlagCount {
@@ -159,6 +190,32 @@ pub enum Problem {
     /// A trailer that bears the signature's marker and is none.
     #[error("ends with a broken signature: {0}")]
     Signature(#[from] SignatureError),
+    /// A signature whose message can't be read.
+    #[error("has a signature that can't be read: {0}")]
+    SignatureMessage(MessageError),
+    /// Two readers differ.
+    #[error("is read differently by two readers: {what} {}", differing(.first, .second))]
+    Readers {
+        /// What differs.
+        what: &'static str,
+        /// What only the first reader, symgate's own, found.
+        first: Vec<Box<str>>,
+        /// What only the second one, goblin, found.
+        second: Vec<Box<str>>,
+    },
+    /// The second reader gave up.
+    #[error("can't be read by a second reader: {reason}")]
+    SecondReader {
+        /// What it said.
+        reason: Box<str>,
+    },
+}
+
+/// What one reader found and the other did not.
+fn differing(first: &[Box<str>], second: &[Box<str>]) -> String {
+    let sides = [("the first", first), ("the second", second)];
+    let found = sides.iter().filter(|(_, found)| !found.is_empty());
+    found.map(|(who, found)| format!("{} only by {who}", text::list(found))).collect::<Vec<_>>().join("; ")
 }
 
 impl Problem {
@@ -167,6 +224,8 @@ impl Problem {
     pub fn key(&self) -> String {
         match self {
             Self::NotRelocatable { .. } => "not-relocatable".to_owned(),
+            Self::FirstSection => "first-section".to_owned(),
+            Self::Strings { of, .. } => format!("strings:{of}"),
             Self::NoSymbolTable => "no-symbol-table".to_owned(),
             Self::SymbolTables { .. } => "symbol-tables".to_owned(),
             Self::SymbolTable { .. } => "symbol-table".to_owned(),
@@ -182,15 +241,20 @@ impl Problem {
             Self::ModInfoStrays { .. } => "modinfo-strays".to_owned(),
             Self::ModInfo { .. } => "modinfo".to_owned(),
             Self::ModInfoTag { tag } => format!("modinfo-tag:{tag}"),
+            Self::RepeatedTag { tag, .. } => format!("repeated-tag:{tag}"),
             Self::TooManyImports => "too-many-imports".to_owned(),
             Self::Names { .. } => "names".to_owned(),
             Self::ExportTable { section, .. } => format!("export-table:{section}"),
             Self::ExportEntries { section, .. } => format!("export-entries:{section}"),
+            Self::ExportMarks { .. } => "export-marks".to_owned(),
             Self::FlagCount { .. } => "flag-count".to_owned(),
             Self::MixedExportLayouts { section } => format!("mixed-layouts:{section}"),
             Self::ExportedTwice { .. } => "exported-twice".to_owned(),
             Self::Versions { .. } => "versions".to_owned(),
             Self::Signature(_) => "signature".to_owned(),
+            Self::SignatureMessage(_) => "signature-message".to_owned(),
+            Self::Readers { what, .. } => format!("readers:{what}"),
+            Self::SecondReader { .. } => "second-reader".to_owned(),
         }
     }
 }

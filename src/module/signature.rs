@@ -6,6 +6,7 @@
 //! It has to come off before the ELF part is measured.
 
 use super::bytes::Bytes;
+use super::pkcs7::{self, MessageError, Signer};
 
 /// `MODULE_SIGNATURE_MARKER`
 const MARKER: &[u8] = b"~Module signature appended~\n";
@@ -16,13 +17,15 @@ const INFO_BYTES: u64 = 12;
 /// `id_type` of a PKCS#7 message (`MODULE_SIGNATURE_TYPE_PKCS7`).
 const PKCS7: u8 = 2;
 
-/// A module's appended signature, as its trailer describes it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A module's appended signature. Nothing of it is verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signature {
     /// Where the PKCS#7 message starts in the file: the length of the ELF part, in bytes.
     pub offset: u64,
     /// Length of the PKCS#7 message in bytes.
     pub len: u64,
+    /// Who signed, by the message.
+    pub signers: Result<Vec<Signer>, MessageError>,
 }
 
 /// Why a trailer that bears the marker is not a signature that the kernel would read.
@@ -64,7 +67,8 @@ pub fn find(bytes: Bytes<'_>) -> Result<Option<Signature>, SignatureError> {
         return Err(SignatureError::Fields);
     }
     let offset = info_at.checked_sub(len).ok_or(SignatureError::Length { len })?;
-    Ok(Some(Signature { offset, len }))
+    let signers = pkcs7::signers(bytes.get(offset, len).unwrap_or_default());
+    Ok(Some(Signature { offset, len, signers }))
 }
 
 #[cfg(test)]
@@ -84,7 +88,9 @@ mod tests {
     #[test]
     fn finds_what_is_appended() {
         let file = signed(b"ELFELF", INFO, 3, b"sig");
-        assert_eq!(find_in(&file), Ok(Some(Signature { offset: 6, len: 3 })));
+        let signature = find_in(&file).unwrap().unwrap();
+        assert_eq!((signature.offset, signature.len), (6, 3));
+        assert!(matches!(signature.signers, Err(MessageError::Der(_))));
     }
 
     #[test]

@@ -13,7 +13,8 @@ use super::standing_phrase;
 use super::style::{FAINT, STRONG};
 use crate::exports::Provided;
 use crate::gate::{Judgement, ResolvedImport, Verdict};
-use crate::module::{Binding, ModuleFacts};
+use crate::module::pkcs7::Signer;
+use crate::module::{Binding, ModuleFacts, Signature, Stage};
 use crate::text;
 use crate::tier::Tier;
 
@@ -50,11 +51,10 @@ fn head(out: &mut dyn Write, judgement: &Judgement<'_>) -> io::Result<()> {
     let licenses = if licenses.is_empty() { "none".to_owned() } else { licenses.join("; ") };
     line(out, "license", &format!("{licenses} ({compatible})"))?;
     line(out, "machine", &facts.machine.name())?;
-    let signature = match facts.signature {
-        Some(signature) => format!("PKCS#7, {} bytes, not verified", signature.len),
-        None => "none".to_owned(),
-    };
-    line(out, "signature", &signature)?;
+    if facts.stage == Stage::BeforeModpost {
+        line(out, "stage", "an object that modpost has not seen: what is linked to it later can't be told")?;
+    }
+    signature(out, facts.signature.as_ref())?;
     line(out, "debug info", if facts.debug_info { "yes" } else { "no" })?;
     if let Some(build_id) = &facts.build_id {
         line(out, "build-id", build_id)?;
@@ -64,6 +64,18 @@ fn head(out: &mut dyn Write, judgement: &Judgement<'_>) -> io::Result<()> {
         line(out, "namespaces", &namespaces.join(", "))?;
     }
     Ok(())
+}
+
+fn signature(out: &mut dyn Write, signature: Option<&Signature>) -> io::Result<()> {
+    let Some(signature) = signature else { return line(out, "signature", "none") };
+    line(out, "signature", &format!("PKCS#7, {} bytes, not verified", signature.len))?;
+    match &signature.signers {
+        Err(error) => line(out, "", &error.to_string()),
+        Ok(signers) => signers.iter().try_for_each(|signer| {
+            let who = signer.issuer.as_deref().map(|issuer| format!("certificate of {issuer}, ")).unwrap_or_default();
+            line(out, "signed by", &format!("{who}key {}, {} and {}", signer.key, signer.hash, signer.algorithm))
+        }),
+    }
 }
 
 fn tags(out: &mut dyn Write, facts: &ModuleFacts, all: bool) -> io::Result<()> {
@@ -156,13 +168,14 @@ struct ModuleV1<'a> {
     name: &'a str,
     path: &'a str,
     machine: MachineV1,
+    finished: bool,
     license: Vec<&'a str>,
     gpl_compatible: bool,
     intree: bool,
     verdict: Verdict,
     #[serde(skip_serializing_if = "Option::is_none")]
     registration: Option<String>,
-    signature: Option<SignatureV1>,
+    signature: Option<SignatureV1<'a>>,
     build_id: Option<&'a str>,
     debug_info: bool,
     modinfo: Vec<TagV1<'a>>,
@@ -181,9 +194,36 @@ struct MachineV1 {
 }
 
 #[derive(Serialize)]
-struct SignatureV1 {
+struct SignatureV1<'a> {
     offset: u64,
     bytes: u64,
+    signers: Vec<SignerV1<'a>>,
+}
+
+#[derive(Serialize)]
+struct SignerV1<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issuer: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    common_name: Option<&'a str>,
+    key: &'a str,
+    hash: &'a str,
+    algorithm: &'a str,
+}
+
+impl<'a> SignatureV1<'a> {
+    fn new(signature: &'a Signature) -> Self {
+        let signer = |signer: &'a Signer| SignerV1 {
+            issuer: signer.issuer.as_deref(),
+            common_name: signer.common_name(),
+            key: &signer.key,
+            hash: &signer.hash,
+            algorithm: &signer.algorithm,
+        };
+        // Where the message can't be read there are none, and a problem says why.
+        let signers = signature.signers.iter().flatten().map(signer).collect();
+        Self { offset: signature.offset, bytes: signature.len, signers }
+    }
 }
 
 #[derive(Serialize)]
@@ -221,12 +261,13 @@ fn module<'a>(judgement: &'a Judgement<'a>, own: &'a [Provided]) -> ModuleV1<'a>
             bits: facts.machine.word() * 8,
             big_endian: facts.machine.big_endian,
         },
+        finished: facts.stage == Stage::Finished,
         license: facts.modinfo.all("license").collect(),
         gpl_compatible: facts.is_gpl_compatible(),
         intree: facts.claims_intree(),
         verdict: judgement.verdict,
         registration: judgement.registration().map(ToString::to_string),
-        signature: facts.signature.map(|signature| SignatureV1 { offset: signature.offset, bytes: signature.len }),
+        signature: facts.signature.as_ref().map(SignatureV1::new),
         build_id: facts.build_id.as_deref(),
         debug_info: facts.debug_info,
         modinfo: facts.modinfo.tags().map(|(tag, value)| TagV1 { tag, value }).collect(),

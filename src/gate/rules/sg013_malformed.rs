@@ -22,7 +22,7 @@ fn check(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
         drafts.push(Draft {
             key: Some(problem.key()),
             help: Some(help(problem).to_owned()),
-            ..Draft::new(Weight::Always(Severity::Deny), problem.to_string())
+            ..Draft::new(Weight::Always(severity(problem)), problem.to_string())
         });
     }
     let policy = &subject.context.allowlists.policy;
@@ -58,8 +58,28 @@ pub(in crate::gate) fn unreadable(reason: &str) -> Draft {
     }
 }
 
+/// What the loader takes, and what nothing hangs on, only warns.
+fn severity(problem: &Problem) -> Severity {
+    match problem {
+        // The reader gave up, not the loader.
+        Problem::SecondReader { .. } => Severity::Warn,
+        // Whether a signature is asked for, and which one, is another rule's.
+        Problem::SignatureMessage(_) => Severity::Warn,
+        // An author writes MODULE_VERSION, and does so in two files.
+        Problem::RepeatedTag { tag: "version", .. } => Severity::Warn,
+        _ => Severity::Deny,
+    }
+}
+
 fn help(problem: &Problem) -> &'static str {
     match problem {
+        Problem::Readers { .. } => {
+            "something in the file is made to be read in two ways, or one of the readers has a bug: readelf -aW shows which"
+        }
+        Problem::SecondReader { .. } => "compare what nm and modinfo say with symgate inspect",
+        Problem::SignatureMessage(_) => "sign it again with scripts/sign-file",
+        Problem::RepeatedTag { .. } => "the loader reads the first; take the others out",
+        Problem::ExportMarks { .. } => "modpost will say the same",
         Problem::LocalUndefined { .. } | Problem::SymbolTables { .. } | Problem::RepeatedSection { .. } => {
             "no compiler or linker makes this: find out what edited the module after it was built"
         }

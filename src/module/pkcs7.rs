@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The PKCS#7 message of a module's signature: who signed, by which key, with which hash.
+//!
+//! It is a detached CMS `SignedData` (RFC 5652) without certificates (`scripts/sign-file.c`, 7.2), so that the
+//! signer is only named: by a certificate's issuer and serial number, or by the key's identifier. Nothing is verified
+//! here.
+
+use cms::content_info::ContentInfo;
+use cms::signed_data::{SignedData, SignerIdentifier, SignerInfo};
+use der::asn1::ObjectIdentifier;
+use der::{Decode, Reader, SliceReader};
+
+use crate::text;
+
+/// `id-signedData` (RFC 5652, section 5.1).
+const SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.2");
+
+/// One signer of a module, as the message names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signer {
+    /// The issuer of the key's certificate (RFC 4514); none where the key is named by its identifier.
+    pub issuer: Option<Box<str>>,
+    /// The certificate's serial number or the key's identifier, as hexadecimal digits.
+    pub key: Box<str>,
+    /// The hash, as the kernel's crypto API names it.
+    pub hash: Box<str>,
+    /// The algorithm of the signature.
+    pub algorithm: Box<str>,
+}
+
+impl Signer {
+    /// The common name of the issuer: what modinfo calls the signer.
+    #[must_use]
+    pub fn common_name(&self) -> Option<&str> {
+        let names = self.issuer.as_deref()?.split(',');
+        names.filter_map(|name| name.strip_prefix("CN=")).next()
+    }
+}
+
+/// Why a message can't be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MessageError {
+    /// It is not DER, or not of this shape.
+    #[error("it is no PKCS#7 message ({0})")]
+    Der(String),
+    /// It is something else than signed data.
+    #[error("it is a PKCS#7 message, but not of signed data ({0})")]
+    Content(String),
+    /// Nobody signed.
+    #[error("its PKCS#7 message names no signer")]
+    NoSigner,
+}
+
+impl From<der::Error> for MessageError {
+    fn from(error: der::Error) -> Self {
+        Self::Der(error.to_string())
+    }
+}
+
+/// Reads the signers of a message; there is at least one.
+pub(super) fn signers(message: &[u8]) -> Result<Vec<Signer>, MessageError> {
+    let mut reader = SliceReader::new(message)?;
+    let info = ContentInfo::decode(&mut reader)?;
+    if !reader.is_finished() {
+        return Err(MessageError::Der(format!("{} bytes too many", reader.remaining_len())));
+    }
+    if info.content_type != SIGNED_DATA {
+        return Err(MessageError::Content(info.content_type.to_string()));
+    }
+    let data: SignedData = info.content.decode_as()?;
+    let signers: Vec<Signer> = data.signer_infos.0.iter().map(signer).collect();
+    if signers.is_empty() { Err(MessageError::NoSigner) } else { Ok(signers) }
+}
+
+fn signer(info: &SignerInfo) -> Signer {
+    let (issuer, key) = match &info.sid {
+        SignerIdentifier::IssuerAndSerialNumber(id) => {
+            (Some(text::shown(&id.issuer.to_string()).into()), text::digits(id.serial_number.as_bytes()))
+        }
+        SignerIdentifier::SubjectKeyIdentifier(id) => (None, text::digits(id.0.as_bytes())),
+    };
+    Signer {
+        issuer,
+        key: key.into(),
+        hash: name(&HASHES, info.digest_alg.oid),
+        algorithm: name(&ALGORITHMS, info.signature_algorithm.oid),
+    }
+}
+
+/// Hashes that modules have been signed with (`kernel/module/Kconfig`, `certs/Kconfig`, 5.10 to 7.2).
+const HASHES: [(&str, &str); 8] = [
+    ("1.3.14.3.2.26", "sha1"),
+    ("2.16.840.1.101.3.4.2.4", "sha224"),
+    ("2.16.840.1.101.3.4.2.1", "sha256"),
+    ("2.16.840.1.101.3.4.2.2", "sha384"),
+    ("2.16.840.1.101.3.4.2.3", "sha512"),
+    ("2.16.840.1.101.3.4.2.8", "sha3-256"),
+    ("2.16.840.1.101.3.4.2.9", "sha3-384"),
+    ("2.16.840.1.101.3.4.2.10", "sha3-512"),
+];
+
+/// Algorithms of signatures, with the names that OpenSSL prints.
+const ALGORITHMS: [(&str, &str); 14] = [
+    ("1.2.840.113549.1.1.1", "rsaEncryption"),
+    ("1.2.840.113549.1.1.5", "sha1WithRSAEncryption"),
+    ("1.2.840.113549.1.1.11", "sha256WithRSAEncryption"),
+    ("1.2.840.113549.1.1.12", "sha384WithRSAEncryption"),
+    ("1.2.840.113549.1.1.13", "sha512WithRSAEncryption"),
+    ("1.2.840.10045.4.3.2", "ecdsa-with-SHA256"),
+    ("1.2.840.10045.4.3.3", "ecdsa-with-SHA384"),
+    ("1.2.840.10045.4.3.4", "ecdsa-with-SHA512"),
+    ("2.16.840.1.101.3.4.3.10", "ecdsa-with-SHA3-256"),
+    ("2.16.840.1.101.3.4.3.11", "ecdsa-with-SHA3-384"),
+    ("2.16.840.1.101.3.4.3.12", "ecdsa-with-SHA3-512"),
+    ("2.16.840.1.101.3.4.3.17", "ML-DSA-44"),
+    ("2.16.840.1.101.3.4.3.18", "ML-DSA-65"),
+    ("2.16.840.1.101.3.4.3.19", "ML-DSA-87"),
+];
+
+/// The name of an object identifier; its numbers where it has none here.
+fn name(names: &[(&str, &str)], oid: ObjectIdentifier) -> Box<str> {
+    let oid = oid.to_string();
+    names.iter().find(|(number, _)| *number == oid).map_or(oid.as_str(), |(_, name)| name).into()
+}
