@@ -38,11 +38,11 @@ pub struct Judged<'a> {
 /// Why nothing can be judged.
 #[derive(Debug, thiserror::Error)]
 pub enum GatherError {
-    /// A `Module.symvers` can't be read: without its reference nothing can be judged.
+    /// A `Module.symvers` or a kernel image can't be read: without its reference nothing can be judged.
     #[error("{0}")]
-    Symvers(#[from] InputError),
-    /// Several `Module.symvers` among the inputs, and none named as the kernel's own.
-    #[error("{count} inputs are a Module.symvers; name the kernel's own with --symvers")]
+    Reference(#[from] InputError),
+    /// Several of them among the inputs, and none named as the kernel's own.
+    #[error("{count} inputs are a Module.symvers or a kernel image; name the kernel's own with --symvers")]
     NoReference {
         /// How many.
         count: usize,
@@ -50,26 +50,25 @@ pub enum GatherError {
 }
 
 impl Gathered {
-    /// Reads all inputs. What comes first in the table of exports stands: the kernel's own `Module.symvers`, then other
+    /// Reads all inputs. What comes first in the table of exports stands: the kernel's own `Module.symvers` or image, then other
     /// ones, then what the modules say themselves.
     ///
     /// A module that matters is read by a second reader, too: one that imports a symbol of a family, or that does not
     /// even claim to be the kernel's own.
     pub fn read(inputs: &Inputs, policy: &Policy) -> Result<Self, GatherError> {
-        let Collected { modules: files, packages, symvers: mut among, empty_list, mut errors } =
+        let Collected { modules: files, packages, references: mut among, empty_list, mut errors } =
             input::collect(&inputs.paths);
         if inputs.symvers.is_empty() && inputs.one_reference && among.len() > 1 {
             return Err(GatherError::NoReference { count: among.len() });
         }
         among.sort();
-        let tables: Vec<_> =
-            inputs.symvers.iter().chain(&among).map(|path| input::read_symvers(path)).collect::<Result<_, _>>()?;
-        if let (Some([]), Some(path)) = (tables.first().map(Vec::as_slice), inputs.symvers.first()) {
-            return Err(InputError::new(path.display().to_string(), InputErrorKind::NoExports).into());
-        }
         let mut exports = ExportTable::default();
-        for table in tables {
-            exports.add_symvers(table);
+        for (index, path) in inputs.symvers.iter().chain(&among).enumerate() {
+            let reference = input::read_reference(path)?;
+            if index == 0 && !inputs.symvers.is_empty() && reference.exports.is_empty() {
+                return Err(InputError::new(path.display().to_string(), InputErrorKind::NoExports).into());
+            }
+            exports.add_reference(reference);
         }
         let families = tier::memberships(policy, &exports);
         let in_family = |symbol: &str| match exports.index(symbol) {

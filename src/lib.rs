@@ -4,7 +4,8 @@
 //! Data flows one way, and the modules below stand in its order:
 //!
 //! 1. [`input`]: what the caller names becomes files, and the files bytes;
-//! 2. [`module`]: a module's bytes become facts, [`symvers`]: a `Module.symvers` becomes exports;
+//! 2. [`module`]: a module's bytes become facts, [`symvers`] and [`vmlinux`]: a `Module.symvers` or a kernel image
+//!    becomes exports;
 //! 3. [`exports`]: one table of who exports what;
 //! 4. [`allowlist`]: policy, userspaces, registrations, waivers;
 //! 5. [`tier`]: how far each export is open, by the policy or by its own word;
@@ -27,3 +28,4 @@ pub mod report;
 pub mod symvers;
 mod text;
 pub mod tier;
+pub mod vmlinux;

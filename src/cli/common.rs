@@ -33,7 +33,7 @@ pub(super) enum CliError {
 impl From<GatherError> for CliError {
     fn from(error: GatherError) -> Self {
         match error {
-            GatherError::Symvers(error) => Self::Input(error),
+            GatherError::Reference(error) => Self::Input(error),
             error @ GatherError::NoReference { .. } => Self::Usage(error.to_string()),
         }
     }
@@ -52,7 +52,8 @@ impl CliError {
 /// What is read, and by what it is judged.
 #[derive(Debug, Args)]
 pub(super) struct InputArgs {
-    /// A Module.symvers; the first is the kernel's own, the reference, later ones are claims
+    /// A Module.symvers or a kernel image (vmlinux, x86's vmlinuz); the first is the kernel's own, the reference, later ones
+    /// are claims
     #[arg(long = "symvers", value_name = "FILE")]
     symvers: Vec<PathBuf>,
 

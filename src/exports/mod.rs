@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-pub use table::{ExportTable, Provided};
+pub use table::{ExportTable, Provided, Reference, VMLINUX};
 
 /// The licence class of an export: which `EXPORT_SYMBOL` variant made it.
 ///
@@ -58,6 +58,15 @@ impl fmt::Display for Class {
         })
     }
 }
+
+/// The sections of export tables that any kernel has had, with those of their CRCs and what they make of an export.
+pub const TABLES: [(&str, &str, Class); 5] = [
+    ("__ksymtab", "__kcrctab", Class::Plain),
+    ("__ksymtab_gpl", "__kcrctab_gpl", Class::Gpl),
+    ("__ksymtab_gpl_future", "__kcrctab_gpl_future", Class::GplFuture),
+    ("__ksymtab_unused", "__kcrctab_unused", Class::Unused),
+    ("__ksymtab_unused_gpl", "__kcrctab_unused_gpl", Class::UnusedGpl),
+];
 
 /// `EXPORT_SYMBOL_USERSPACE_GPL` in `Module.symvers`.
 pub const USERSPACE_GPL_TYPE: &str = "EXPORT_SYMBOL_USERSPACE_GPL";

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! One table of who exports what.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
 use super::Export;
 use crate::module::ModuleName;
@@ -39,6 +39,16 @@ pub struct ExportTable {
     entries: Vec<Provided>,
     by_name: HashMap<Box<str>, usize>,
     vmlinux: bool,
+    modules: bool,
+}
+
+/// What somebody who knows says of a kernel's exports.
+#[derive(Debug)]
+pub struct Reference {
+    /// The exports.
+    pub exports: Vec<Provided>,
+    /// Whether those of the kernel's modules are among them, or only the image's own.
+    pub modules: bool,
 }
 
 impl ExportTable {
@@ -50,10 +60,11 @@ impl ExportTable {
         }
     }
 
-    /// Adds the lines of a `Module.symvers`.
-    pub fn add_symvers(&mut self, lines: Vec<Provided>) {
-        for provided in lines {
-            // A module can call itself what it likes; only a table tells what the kernel image exports.
+    /// Adds what a `Module.symvers` or a kernel image says.
+    pub fn add_reference(&mut self, reference: Reference) {
+        self.modules |= reference.modules;
+        for provided in reference.exports {
+            // A module can call itself what it likes; only a reference tells what the kernel image exports.
             self.vmlinux |= &*provided.path == VMLINUX;
             self.add(provided);
         }
@@ -83,5 +94,17 @@ impl ExportTable {
     #[must_use]
     pub fn knows_vmlinux(&self) -> bool {
         self.vmlinux
+    }
+
+    /// Whether the exports of all of the kernel's modules are in it, too, whether or not those were read.
+    #[must_use]
+    pub fn knows_modules(&self) -> bool {
+        self.modules
+    }
+
+    /// The names of all who export something.
+    #[must_use]
+    pub fn providers(&self) -> HashSet<&ModuleName> {
+        self.entries.iter().map(|provided| &provided.provider).collect()
     }
 }

@@ -6,7 +6,7 @@ pub mod rules;
 mod subject;
 mod waive;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
 use serde::Serialize;
@@ -121,6 +121,8 @@ pub struct Context<'a> {
     pub exports: &'a ExportTable,
     /// The families of the exports, in the table's order.
     memberships: Vec<Option<Membership<'a>>>,
+    /// All who export something, where a reference does not tell of all modules.
+    providers: HashSet<&'a ModuleName>,
     /// How strict.
     pub terms: Terms,
 }
@@ -150,7 +152,14 @@ impl<'a> Context<'a> {
     /// Puts together what modules are judged by.
     #[must_use]
     pub fn new(allowlists: &'a Allowlists, exports: &'a ExportTable, terms: Terms) -> Self {
-        Self { allowlists, exports, memberships: tier::memberships(&allowlists.policy, exports), terms }
+        let memberships = tier::memberships(&allowlists.policy, exports);
+        let providers = if exports.knows_modules() { HashSet::new() } else { exports.providers() };
+        Self { allowlists, exports, memberships, providers, terms }
+    }
+
+    /// Whether a module of this name is known to export something; where a reference tells of all modules, nobody asks.
+    fn provides(&self, name: &ModuleName) -> bool {
+        self.providers.contains(name)
     }
 
     /// Who offers a symbol, and its family.

@@ -129,13 +129,22 @@ impl<'a> Subject<'a> {
 
     /// Its strong imports that nobody offers, where all who could are known.
     pub fn unresolved(&self) -> impl Iterator<Item = &ResolvedImport<'a>> {
-        let known = self.context.exports.knows_vmlinux();
+        let known = self.context.exports.knows_vmlinux() && self.knows_its_providers();
         self.imports.iter().filter(move |import| {
             known
                 && import.provided.is_none()
                 && import.import.binding == Binding::Strong
                 && !is_linker_made(&import.import.name, self.facts.machine)
         })
+    }
+
+    /// Whether the exports of all modules that it could import from are known: from a `Module.symvers`, or because
+    /// those that it depends on were read.
+    #[must_use]
+    pub fn knows_its_providers(&self) -> bool {
+        let depends = self.facts.modinfo.first("depends").unwrap_or_default();
+        let mut names = depends.split(',').filter(|name| !name.is_empty());
+        self.context.exports.knows_modules() || names.all(|name| self.context.provides(&ModuleName::new(name)))
     }
 
     /// The namespaces that it declares.

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use walkdir::{DirEntry, WalkDir};
 
 use super::compression::Compression;
+use super::read::{is_image, start_of};
 use super::{InputError, InputErrorKind, initramfs, list, rpm};
 use crate::{symvers, text};
 
@@ -66,8 +67,8 @@ pub struct Collected {
     pub modules: Vec<ModuleFile>,
     /// Packages by label.
     pub packages: Vec<PackageFile>,
-    /// `Module.symvers` files among the inputs, in the order given.
-    pub symvers: Vec<PathBuf>,
+    /// `Module.symvers` files and kernel images among the inputs, in the order given.
+    pub references: Vec<PathBuf>,
     /// Whether a `modules.order` lists nothing, which is no fault: a build may have no modules.
     pub empty_list: bool,
     /// Inputs that yield nothing.
@@ -124,9 +125,10 @@ fn take(path: &Path, modules: &mut BTreeMap<OsString, ModuleFile>, found: &mut C
                 add(modules, ModuleFile { label, path, size });
             }
         }),
-        Ok(meta) => start_of(path).map_err(Into::into).and_then(|start| {
-            if is_symvers(path, &start) {
-                found.symvers.push(path.to_owned());
+        Ok(meta) => File::open(path).map_err(Into::into).and_then(|file| {
+            let start = start_of(&file)?;
+            if is_reference(path, &file, &start) {
+                found.references.push(path.to_owned());
             } else if let Some(format) = package_format(path, &start)? {
                 found.packages.push(PackageFile { label: label.clone(), path: path.to_owned(), format });
             } else if let Some(what) = unsupported(&start) {
@@ -248,11 +250,14 @@ fn shown(path: &Path) -> String {
     text::shown(&path.display().to_string()).into_owned()
 }
 
-/// Whether a file that was named is a `Module.symvers`: by its name, or by its first bytes unless it is named like a
-/// module.
-fn is_symvers(path: &Path, start: &[u8]) -> bool {
+/// Whether a file that was named tells a kernel's exports: a `Module.symvers`, by its name or its first bytes, or a kernel
+/// image. What is named like a module is a module.
+fn is_reference(path: &Path, file: &File, start: &[u8]) -> bool {
     let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-    name == "Module.symvers" || (symvers::looks_like(start) && module_ending(&name) == Ending::Other)
+    if name == "Module.symvers" {
+        return true;
+    }
+    module_ending(&name) == Ending::Other && (symvers::looks_like(start) || is_image(file, start))
 }
 
 pub(super) fn describe(kind: FileType) -> &'static str {
@@ -267,12 +272,6 @@ pub(super) fn describe(kind: FileType) -> &'static str {
     } else {
         "something else"
     }
-}
-
-fn start_of(path: &Path) -> Result<Vec<u8>, std::io::Error> {
-    let mut start = Vec::new();
-    File::open(path)?.take(64).read_to_end(&mut start)?;
-    Ok(start)
 }
 
 /// The kind of package that a file is. What is packed can be a module or an initramfs, which its first unpacked bytes

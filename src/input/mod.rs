@@ -5,6 +5,7 @@ mod collect;
 mod compression;
 mod deb;
 mod initramfs;
+mod kernel_image;
 mod list;
 mod package;
 mod read;
@@ -15,10 +16,11 @@ use std::path::PathBuf;
 
 pub use collect::{Collected, Format, ModuleFile, PackageFile, collect};
 pub use compression::{Compression, UnpackError};
-pub use read::{Doubt, Labelled, read_all, read_module, read_package, read_symvers};
+pub use read::{Doubt, Labelled, read_all, read_module, read_package, read_reference};
 
 use crate::module::ElfError;
 use crate::symvers::SymversError;
+use crate::vmlinux::ImageError;
 
 /// An input that yielded no facts.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +64,9 @@ pub enum InputErrorKind {
     /// A package, an archive or a compression that is not read.
     #[error("is {0}, which is not read")]
     Unsupported(&'static str),
+    /// A kernel image that does not say what it exports.
+    #[error("is {0}: its exports can't be told from it, a Module.symvers tells them")]
+    Untold(&'static str),
     /// A package that is broken.
     #[error("broken package: {0}")]
     Package(String),
@@ -85,6 +90,9 @@ pub enum InputErrorKind {
     /// It is no `Module.symvers`.
     #[error("{0}")]
     Symvers(#[from] SymversError),
+    /// It is a kernel image whose exports can't be told.
+    #[error("{0}")]
+    Image(#[from] ImageError),
     /// symgate itself failed on it.
     #[error("symgate failed on it (a bug, please report it with the file): {0}")]
     Internal(String),
@@ -93,12 +101,12 @@ pub enum InputErrorKind {
 /// What the caller names.
 #[derive(Debug, Clone, Default)]
 pub struct Inputs {
-    /// Modules, directories, `Module.symvers` files.
+    /// Modules, directories, `Module.symvers` files, kernel images.
     pub paths: Vec<PathBuf>,
-    /// `Module.symvers` files; the first is the kernel's own.
+    /// `Module.symvers` files or kernel images; the first is the kernel's own.
     pub symvers: Vec<PathBuf>,
     /// Whether a second reader has to read every module, not only those that matter.
     pub cross_check: bool,
-    /// Whether it matters which `Module.symvers` is the kernel's own: to judge it does, to list it does not.
+    /// Whether it matters which of them is the kernel's own: to judge it does, to list it does not.
     pub one_reference: bool,
 }

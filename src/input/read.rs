@@ -3,6 +3,7 @@
 
 use std::fs::{self, File, Metadata};
 use std::io::Read;
+use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,13 +14,14 @@ use rayon::prelude::*;
 use super::collect::Format;
 use super::collect::describe;
 use super::compression::Compression;
+use super::kernel_image::{self, Image, START_BYTES};
 use super::package::Member;
 use super::{InputError, InputErrorKind, ModuleFile, PackageFile, deb, initramfs, rpm};
-use crate::exports::Provided;
-use crate::limits;
+use crate::exports::Reference;
 use crate::module::bytes::PositionedFile;
+use crate::module::elf::Elf;
 use crate::module::{Bytes, ElfError, ModuleFacts};
-use crate::symvers;
+use crate::{limits, symvers, vmlinux};
 
 /// Which modules a second reader has to read as well, told by what the first one found.
 pub type Doubt<'d> = dyn Fn(&ModuleFacts) -> bool + Sync + 'd;
@@ -125,19 +127,63 @@ fn read_start(file: &mut File, start: &mut [u8; 6]) -> std::io::Result<usize> {
     Ok(got)
 }
 
-/// Reads a `Module.symvers`.
-pub fn read_symvers(path: &Path) -> Result<Vec<Provided>, InputError> {
-    let fail = |kind| InputError::new(path.display().to_string(), kind);
-    let read = || -> Result<Vec<Provided>, InputErrorKind> {
+/// Reads a `Module.symvers` or a kernel image.
+pub fn read_reference(path: &Path) -> Result<Reference, InputError> {
+    let read = || -> Result<Reference, InputErrorKind> {
         let (file, meta) = open(path)?;
-        let mut text = Vec::new();
-        file.take(limits::SYMVERS_BYTES + 1).read_to_end(&mut text)?;
-        if text.len() as u64 > limits::SYMVERS_BYTES {
-            return Err(InputErrorKind::TooLarge { len: meta.len(), limit: limits::SYMVERS_BYTES });
+        let start = start_of(&file)?;
+        match kernel_image::image(&start) {
+            Some(Image::Bare(what)) => Err(InputErrorKind::Untold(what)),
+            Some(Image::Bz { offset, len }) => {
+                let unpacked = kernel_image::unpack(&file, offset, len)?;
+                kernel_exports(Bytes::in_memory(&unpacked))
+            }
+            None if start.starts_with(b"\x7fELF") => {
+                let cache = ReadCache::new(PositionedFile::new(file, meta.len()));
+                kernel_exports(Bytes::in_file(&cache))
+            }
+            None => read_symvers(file, meta.len()),
         }
-        Ok(symvers::parse(&text)?)
     };
-    read().map_err(fail)
+    read().map_err(|kind| InputError::new(path.display().to_string(), kind))
+}
+
+fn kernel_exports(image: Bytes<'_>) -> Result<Reference, InputErrorKind> {
+    let exports = vmlinux::exports(&Elf::parse(image)?)?;
+    Ok(Reference { exports, modules: false })
+}
+
+fn read_symvers(file: File, len: u64) -> Result<Reference, InputErrorKind> {
+    let mut text = Vec::new();
+    file.take(limits::SYMVERS_BYTES + 1).read_to_end(&mut text)?;
+    if text.len() as u64 > limits::SYMVERS_BYTES {
+        return Err(InputErrorKind::TooLarge { len, limit: limits::SYMVERS_BYTES });
+    }
+    Ok(Reference { exports: symvers::parse(&text)?, modules: true })
+}
+
+/// Whether a file is a kernel image, or linked as one is: no module is.
+pub(super) fn is_image(file: &File, start: &[u8]) -> bool {
+    let linked = || {
+        let len = file.metadata().ok()?.len();
+        let cache = ReadCache::new(PositionedFile::new(file.try_clone().ok()?, len));
+        Some(Elf::parse(Bytes::in_file(&cache)).ok()?.is_linked())
+    };
+    kernel_image::image(start).is_some() || (start.starts_with(b"\x7fELF") && linked() == Some(true))
+}
+
+/// The first bytes of a file, from which it is told what it is. They stay to be read.
+pub(super) fn start_of(file: &File) -> std::io::Result<Vec<u8>> {
+    let mut start = vec![0; START_BYTES];
+    let mut got = 0;
+    while let Some(rest) = start.get_mut(got..).filter(|rest| !rest.is_empty()) {
+        match file.read_at(rest, got as u64)? {
+            0 => break,
+            more => got += more,
+        }
+    }
+    start.truncate(got);
+    Ok(start)
 }
 
 /// Reads all modules on the threads of the current pool, the largest first, and returns them in the order

@@ -364,6 +364,12 @@ impl<'d> Elf<'d> {
         })
     }
 
+    /// Whether it is a program or a library, or a kernel.
+    #[must_use]
+    pub fn is_linked(&self) -> bool {
+        matches!(self.kind, elf::ET_EXEC | elf::ET_DYN)
+    }
+
     /// All sections, the empty first one included, so that indices fit.
     #[must_use]
     pub fn sections(&self) -> &[Section<'d>] {
@@ -438,6 +444,25 @@ impl<'d> Elf<'d> {
         all.retain(|relocation| relocation.kind != 0);
         all.sort_by_key(|relocation| relocation.offset);
         Ok(all)
+    }
+
+    /// The relocations that are applied when an image is moved: those of the tables that are loaded with it.
+    #[must_use]
+    pub fn dynamic_relocations(&self) -> Vec<Relocation> {
+        let dynamic = |section: &&Section<'d>| section.kind == elf::SHT_RELA && section.allocated();
+        let read = |section: &Section<'d>| match self.machine.class {
+            Class::Elf32 => self.read_rela::<elf::Rela32<Endianness>>(self.data(section)),
+            Class::Elf64 => self.read_rela::<elf::Rela64<Endianness>>(self.data(section)),
+        };
+        self.sections.iter().filter(dynamic).filter_map(read).flatten().collect()
+    }
+
+    /// The section that is loaded to an address, and the place in it.
+    #[must_use]
+    pub fn at_address(&self, address: u64) -> Option<(&Section<'d>, u64)> {
+        let place = |section: &Section<'_>| address.checked_sub(section.address).filter(|place| *place < section.size);
+        let loaded = self.sections.iter().filter(|section| section.allocated() && section.kind != elf::SHT_NOBITS);
+        loaded.into_iter().find_map(|section| Some((section, place(section)?)))
     }
 
     fn read_rela<R: object::read::elf::Rela<Endian = Endianness>>(&self, data: &'d [u8]) -> Option<Vec<Relocation>> {

@@ -14,17 +14,8 @@ use object::elf;
 use super::elf::{Elf, Relocation, Section, Symbols, until_nul};
 use super::export_marks;
 use super::problem::{Problem, loaded_section};
-use crate::exports::{Class, Export, KSYM_FLAG_GPL_ONLY};
+use crate::exports::{Class, Export, KSYM_FLAG_GPL_ONLY, TABLES};
 use crate::{limits, text};
-
-/// The export tables that any kernel has had, with what they make of an export.
-const TABLES: [(&str, &str, Class); 5] = [
-    ("__ksymtab", "__kcrctab", Class::Plain),
-    ("__ksymtab_gpl", "__kcrctab_gpl", Class::Gpl),
-    ("__ksymtab_gpl_future", "__kcrctab_gpl_future", Class::GplFuture),
-    ("__ksymtab_unused", "__kcrctab_unused", Class::Unused),
-    ("__ksymtab_unused_gpl", "__kcrctab_unused_gpl", Class::UnusedGpl),
-];
 
 /// Bytes of one CRC in `__kcrctab`.
 const CRC_BYTES: u64 = 4;

@@ -37,6 +37,7 @@ struct Reading {
     licences: BTreeSet<Box<str>>,
     namespaces: BTreeSet<Box<str>>,
     imports: BTreeSet<Box<str>>,
+    /// None of an object that modpost has not seen: there modpost itself is the second reader.
     exports: BTreeSet<Box<str>>,
 }
 
@@ -44,7 +45,7 @@ impl Reading {
     /// What the facts say.
     fn of(facts: &ModuleFacts) -> Self {
         let tags = |tag| facts.modinfo.all(tag).map(Into::into).collect();
-        let exports = facts.exports.iter();
+        let exports = facts.exports.iter().filter(|_| facts.stage == Stage::Finished);
         Self {
             name: facts.name.iter().map(|name| name.as_str().into()).collect(),
             licences: tags("license"),
@@ -243,9 +244,8 @@ impl<'d> Reader<'d> {
     /// The relocations of a section by their places in it.
     fn pointers(&self, index: usize) -> Read<BTreeMap<u64, Reloc>> {
         let mut pointers = BTreeMap::new();
-        let applies = |table: &&SectionHeader| {
-            matches!(table.sh_type, SHT_RELA | SHT_REL) && table.sh_info as usize == index
-        };
+        let applies =
+            |table: &&SectionHeader| matches!(table.sh_type, SHT_RELA | SHT_REL) && table.sh_info as usize == index;
         for table in self.sections.iter().filter(applies) {
             let data = self.data(table);
             let entries = RelocSection::parse(data, 0, data.len(), table.sh_type == SHT_RELA, self.ctx);

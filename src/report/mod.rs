@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use crate::allowlist::{Owes, Standing};
 use crate::check::{Gathered, Judged};
 use crate::gate::{AppliedWaiver, Context, Finding, Judgement, Verdict};
+use crate::module::Stage;
 
 /// What could be seen, and what could not.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,7 +110,10 @@ impl<'a> CheckReport<'a> {
     /// What could be seen, and what could not.
     #[must_use]
     pub fn coverage(&self) -> Vec<Coverage> {
-        let mut coverage = vec![self.modules_read(), self.kernel_exports(), self.members(), self.identities()];
+        let mut coverage =
+            vec![self.modules_read(), self.cross_checked(), self.kernel_exports(), self.members(), self.identities()];
+        coverage.extend(self.providers());
+        coverage.extend(self.unfinished());
         let modules = self.judged.modules.len();
         coverage.push(Coverage {
             what: "modules looked at for what they reach",
@@ -129,14 +133,57 @@ impl<'a> CheckReport<'a> {
         Coverage { what: "modules", seen, of, concerns_builds: true, note }
     }
 
+    fn cross_checked(&self) -> Coverage {
+        let modules = &self.judged.modules;
+        let seen = modules.iter().filter(|judgement| judgement.subject.facts.cross_checked).count();
+        // The others do not matter, or --cross-check would have been given.
+        Coverage {
+            what: "modules read by a second reader",
+            seen,
+            of: modules.len(),
+            concerns_builds: false,
+            note: None,
+        }
+    }
+
+    /// Objects that modpost has not seen, where there are any.
+    fn unfinished(&self) -> Option<Coverage> {
+        let modules = &self.judged.modules;
+        let finished = modules.iter().filter(|judgement| judgement.subject.facts.stage == Stage::Finished).count();
+        (finished < modules.len()).then(|| Coverage {
+            what: "finished modules",
+            seen: finished,
+            of: modules.len(),
+            concerns_builds: false,
+            note: Some("the others are objects: what is linked to them after modpost can't be seen".to_owned()),
+        })
+    }
+
     fn kernel_exports(&self) -> Coverage {
         let known = self.gathered.exports.knows_vmlinux();
         let note = (!known).then(|| {
-            "no Module.symvers of the kernel was given (--symvers): licence class, namespace and CRC of what the kernel \
-             image exports are unknown, and so is what is unresolved"
+            "no Module.symvers of the kernel was given (--symvers), and no image: licence class, namespace and CRC of \
+             what the kernel image exports are unknown, and so is what is unresolved"
                 .to_owned()
         });
-        Coverage { what: "Module.symvers of the kernel", seen: usize::from(known), of: 1, concerns_builds: true, note }
+        Coverage { what: "exports of the kernel", seen: usize::from(known), of: 1, concerns_builds: true, note }
+    }
+
+    /// Modules whose imports can all be looked up, where only an image told what the kernel exports.
+    fn providers(&self) -> Option<Coverage> {
+        let exports = &self.gathered.exports;
+        let of = self.judged.modules.len();
+        let seen = self.judged.modules.iter().filter(|judgement| judgement.subject.knows_its_providers()).count();
+        (exports.knows_vmlinux() && seen < of).then(|| Coverage {
+            what: "modules whose providers are known",
+            seen,
+            of,
+            concerns_builds: true,
+            note: Some(
+                "the others depend on modules that are not among the inputs: what is unresolved in them can't be told"
+                    .to_owned(),
+            ),
+        })
     }
 
     /// Members of a family that the policy does not name: a later kernel has them.

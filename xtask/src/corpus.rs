@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Real kernels: which there are, where they lie, and how they get there.
 //!
-//! A kernel is named by suite and architecture (`sid-arm64`), or by one of the short names below. What a name
-//! stands for changes as the archive moves on; the task says what it took.
+//! A kernel is named by suite, architecture and flavour (`sid-arm64`, `sid-amd64-rt`), or by one of the short names
+//! below. What a name stands for changes as the archive moves on; the task says what it took.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,6 +28,8 @@ pub struct Kernel {
     pub modules: PathBuf,
     /// Its `Module.symvers`.
     pub symvers: PathBuf,
+    /// The image that boots, where there is one.
+    pub image: Option<PathBuf>,
 }
 
 /// `cargo xtask corpus`
@@ -64,26 +66,28 @@ pub fn home() -> PathBuf {
 }
 
 fn fetch(name: &str) -> Result<Kernel, TaskError> {
-    let (suite, architecture) = resolve_name(name);
+    let Name { suite, architecture, flavour } = Name::new(name);
     let home = home();
-    let root = home.join(format!("{suite}-{architecture}"));
+    let root = home.join([suite, architecture].into_iter().chain(flavour).collect::<Vec<_>>().join("-"));
     let stamp = root.join("packages");
     let apt = Apt::new(&home.join("apt"), suite, architecture)?;
     if fs::metadata(&stamp).and_then(|meta| meta.modified()).is_ok_and(|at| at > apt.updated) {
         // Taken after the package lists were: there is nothing newer to be known of.
         return open(name, root);
     }
-    let packages = packages(&apt, architecture)?;
-    let wanted: String = packages.iter().map(|package| format!("{} {}\n", package.name, package.version)).collect();
-    if fs::read_to_string(&stamp).is_ok_and(|taken| taken == wanted) {
-        fs::write(&stamp, wanted).map_err(TaskError::io(&stamp))?;
-        return open(name, root);
+    let line = |package: &Package| format!("{} {}\n", package.name, package.version);
+    let packages = packages(&apt, architecture, flavour)?;
+    let wanted: String = packages.iter().map(line).collect();
+    let mut taken = fs::read_to_string(&stamp).unwrap_or_default();
+    if !taken.lines().all(|line| wanted.lines().any(|wanted| wanted == line)) {
+        // Another kernel's.
+        taken.clear();
     }
-    if root.exists() {
+    if taken.is_empty() && root.exists() {
         fs::remove_dir_all(&root).map_err(TaskError::io(&root))?;
     }
     fs::create_dir_all(&root).map_err(TaskError::io(&root))?;
-    for package in &packages {
+    for package in packages.iter().filter(|package| !taken.contains(&line(package))) {
         println!("{name}: taking {} {}", package.name, package.version);
         apt.unpack(package, &root)?;
     }
@@ -92,36 +96,57 @@ fn fetch(name: &str) -> Result<Kernel, TaskError> {
     open(name, root)
 }
 
-fn resolve_name(name: &str) -> (&str, &str) {
-    let name = SHORT.iter().find(|(short, _)| *short == name).map_or(name, |(_, suite)| suite);
-    name.split_once('-').unwrap_or((name, "amd64"))
+/// What a name stands for.
+#[derive(Debug, PartialEq, Eq)]
+struct Name<'n> {
+    suite: &'n str,
+    architecture: &'n str,
+    /// `rt`, `cloud`, ...; none is the usual kernel.
+    flavour: Option<&'n str>,
 }
 
-/// The packages that hold the modules and the `Module.symvers` of an architecture's usual kernel. The
-/// packages without a version in their names depend on those that have one.
-fn packages(apt: &Apt, architecture: &str) -> Result<Vec<Package>, TaskError> {
-    let flavour = match architecture {
+impl<'n> Name<'n> {
+    fn new(name: &'n str) -> Self {
+        let name = SHORT.iter().find(|(short, _)| *short == name).map_or(name, |(_, suite)| suite);
+        let mut parts = name.splitn(3, '-');
+        let suite = parts.next().unwrap_or(name);
+        Self { suite, architecture: parts.next().unwrap_or("amd64"), flavour: parts.next() }
+    }
+}
+
+/// The packages that hold the modules, the `Module.symvers` and the image of a kernel. The packages without a version
+/// in their names depend on those that have one.
+fn packages(apt: &Apt, architecture: &str, flavour: Option<&str>) -> Result<Vec<Package>, TaskError> {
+    let usual = match architecture {
         "armhf" => "armmp",
         "i386" => "686-pae",
         "ppc64el" => "powerpc64le",
         "mips64el" => "loongson-3",
         other => other,
     };
-    let usual = apt.show(&format!("linux-image-{flavour}"))?;
+    // Some stand before the usual name (`rt-amd64`), others behind it (`armmp-lpae`), others instead (`rpi`).
+    let names = match flavour {
+        None => vec![usual.to_owned()],
+        Some(flavour) => vec![format!("{flavour}-{usual}"), format!("{usual}-{flavour}"), flavour.to_owned()],
+    };
+    let found = names.iter().find_map(|name| Some((name, apt.show(&format!("linux-image-{name}")).ok()?)));
+    let (flavour, usual) =
+        found.ok_or_else(|| TaskError::Other(format!("there is no linux-image-{}", names.join(" or -"))))?;
     let dependency = |package: &Package, prefix: &str| {
-        package.depends.iter().find(|name| name.starts_with(prefix) && name.ends_with(flavour)).cloned()
+        package.depends.iter().find(|name| name.starts_with(prefix) && name.ends_with(flavour.as_str())).cloned()
     };
     let image = dependency(&usual, "linux-image-")
         .ok_or_else(|| TaskError::Other(format!("{} depends on no linux-image-*", usual.name)))?;
     let image = apt.show(&image)?;
-    // Since 7.x the modules are in a package of their own, and the image has none.
-    let modules = match dependency(&image, "linux-modules-") {
-        Some(modules) => apt.show(&modules)?,
-        None => image.clone(),
-    };
-    let release = image.name.trim_start_matches("linux-image-");
-    let headers = apt.show(&format!("linux-headers-{release}"))?;
-    Ok(vec![modules, headers])
+    // Since 7.x the modules and what boots are in packages of their own, and the image has neither.
+    let parts = ["linux-modules-", "linux-binary-"].iter().filter_map(|prefix| dependency(&image, prefix));
+    let mut packages: Vec<Package> = parts.map(|part| apt.show(&part)).collect::<Result<_, _>>()?;
+    let release = image.name.trim_start_matches("linux-image-").to_owned();
+    if packages.is_empty() {
+        packages.push(image);
+    }
+    packages.push(apt.show(&format!("linux-headers-{release}"))?);
+    Ok(packages)
 }
 
 /// Finds the parts of a kernel that has been unpacked.
@@ -139,17 +164,24 @@ fn open(name: &str, root: PathBuf) -> Result<Kernel, TaskError> {
         .find(|file| file.is_file())
         .ok_or_else(|| missing("Module.symvers"))?;
     let release = modules.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    Ok(Kernel { name: name.to_owned(), root, release, modules, symvers })
+    let boot = root.join("boot");
+    let images =
+        [boot.join(format!("vmlinuz-{release}")), boot.join(format!("vmlinux-{release}")), modules.join("vmlinuz")];
+    let image = images.into_iter().find(|image| image.is_file());
+    Ok(Kernel { name: name.to_owned(), root, release, modules, symvers, image })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::resolve_name;
+    use super::Name;
 
     #[test]
     fn names_stand_for_suites() {
-        assert_eq!(resolve_name("6.1"), ("bookworm", "amd64"));
-        assert_eq!(resolve_name("sid-arm64"), ("sid", "arm64"));
-        assert_eq!(resolve_name("trixie"), ("trixie", "amd64"));
+        let name = |suite, architecture, flavour| Name { suite, architecture, flavour };
+        assert_eq!(Name::new("6.1"), name("bookworm", "amd64", None));
+        assert_eq!(Name::new("sid-arm64"), name("sid", "arm64", None));
+        assert_eq!(Name::new("trixie"), name("trixie", "amd64", None));
+        assert_eq!(Name::new("sid-amd64-rt"), name("sid", "amd64", Some("rt")));
+        assert_eq!(Name::new("sid-armhf-armmp-lpae"), name("sid", "armhf", Some("armmp-lpae")));
     }
 }

@@ -45,6 +45,9 @@ const PASSES: [Pass; 4] = [
     Pass { modules: &["sg_blob"], options: "LDFLAGS_MODULE=/build/sg_blob_inject.o", before: Some("sg_blob_inject.o") },
 ];
 
+/// Modules of which the object that modpost reads is kept, too: one that exports, and one that imports from a family.
+const OBJECTS: [&str; 2] = ["sg_export", "sg_get"];
+
 /// What only a kernel without the check of `MODULE_INFO` (7.x) compiles.
 const NUL: Pass = Pass { modules: &["sg_nul"], options: "", before: None };
 
@@ -123,13 +126,13 @@ fn build(root: &Path, release: &str, pass: &Pass, folder: &Path) -> Result<(), T
     }
     script.push_str(&format!("{make} SG='{}' {} modules; ", objects.join(" "), pass.options));
     // A module's facts are all in what is left; the debug info is ten times its size.
-    script.push_str("strip --strip-debug /build/*.ko");
+    script.push_str("strip --strip-debug /build/*.ko /build/*.o");
     // objtool wants /proc; a mount namespace of its own takes the mount away again.
     let shown = root.display();
     let outer = format!("mount -t proc proc '{shown}/proc' && exec chroot '{shown}' sh -c \"$0\"");
     output("unshare", ["--mount", "sh", "-c", &outer, &script])?;
-    for module in pass.modules {
-        let name = format!("{module}.ko");
+    let objects = pass.modules.iter().filter(|module| OBJECTS.contains(module)).map(|module| format!("{module}.o"));
+    for name in pass.modules.iter().map(|module| format!("{module}.ko")).chain(objects) {
         let to = folder.join(&name);
         fs::copy(place.join(&name), &to).map_err(TaskError::io(&to))?;
     }

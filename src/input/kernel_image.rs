@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Kernel images: which there are, and how the ELF file comes out of one for x86.
+//!
+//! A bzImage holds the packed ELF file behind its setup code, and its header says where
+//! (`Documentation/arch/x86/boot.rst`, `payload_offset` and `payload_length`, since protocol 2.08). What is packed has
+//! its section headers still. The images of other machines are bare memory.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+
+use super::InputErrorKind;
+use super::compression::Compression;
+use crate::limits;
+
+/// Bytes of a file's start that tell what it is.
+pub(super) const START_BYTES: usize = 0x250;
+
+/// What a file's first bytes make of it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Image {
+    /// An x86 image; where its packed ELF file stands.
+    Bz {
+        /// In bytes.
+        offset: u64,
+        /// In bytes.
+        len: u64,
+    },
+    /// An image that nothing can be read from, and of what.
+    Bare(&'static str),
+}
+
+/// Tells a kernel image.
+pub(super) fn image(start: &[u8]) -> Option<Image> {
+    let at = |offset: usize, magic: &[u8]| start.get(offset..).is_some_and(|rest| rest.starts_with(magic));
+    if at(0x1fe, &[0x55, 0xaa]) && at(0x202, b"HdrS") {
+        return bz(start).or(Some(Image::Bare("an x86 kernel image of a boot protocol before 2.08")));
+    }
+    let bare = [
+        (4, b"zimg".as_slice(), "a packed EFI kernel image, which keeps no section headers"),
+        (0x38, b"ARM\x64", "an arm64 kernel image, which keeps no section headers"),
+        (0x38, b"RSC\x05", "a riscv kernel image, which keeps no section headers"),
+        (0x38, &[0xcd, 0x23, 0x82, 0x81], "an EFI kernel image, which keeps no section headers"),
+        (0x24, &[0x18, 0x28, 0x6f, 0x01], "an arm kernel image, which keeps no section headers"),
+        (8, &S390_START, "an s390 kernel image, which keeps no section headers"),
+    ];
+    bare.into_iter().find(|(offset, magic, _)| at(*offset, magic)).map(|(.., what)| Image::Bare(what))
+}
+
+/// The channel program that an s390 is started by (`arch/s390/boot/head.S:ipl_start`, 7.2).
+const S390_START: [u8; 8] = [0x02, 0x00, 0x00, 0x18, 0x60, 0x00, 0x00, 0x50];
+
+fn bz(start: &[u8]) -> Option<Image> {
+    let number = |offset: usize| Some(u32::from_le_bytes(start.get(offset..offset + 4)?.try_into().ok()?));
+    let version = start.get(0x206..0x208)?;
+    if u16::from_le_bytes(version.try_into().ok()?) < 0x208 {
+        return None;
+    }
+    // Zero sectors of setup code are four, and the boot sector comes on top.
+    let sectors = match start.get(0x1f1)? {
+        0 => 4,
+        sectors => u64::from(*sectors),
+    };
+    let offset = (sectors + 1) * 512 + u64::from(number(0x248)?);
+    Some(Image::Bz { offset, len: number(0x24c)?.into() })
+}
+
+/// Unpacks the ELF file of an x86 image.
+pub(super) fn unpack(file: &File, offset: u64, len: u64) -> Result<Vec<u8>, InputErrorKind> {
+    if len > limits::FILE_BYTES {
+        return Err(InputErrorKind::TooLarge { len, limit: limits::FILE_BYTES });
+    }
+    let mut packed = vec![0; usize::try_from(len).unwrap_or(0)];
+    file.read_exact_at(&mut packed, offset)?;
+    let Some(compression) = Compression::of(&packed) else {
+        return Err(InputErrorKind::Untold(match packed.as_slice() {
+            [b'B', b'Z', b'h', ..] => "an x86 kernel image packed with bzip2",
+            [0x5d, 0, 0, ..] => "an x86 kernel image packed with lzma",
+            [0x02, 0x21, 0x4c, 0x18, ..] => "an x86 kernel image packed with lz4",
+            [0x89, b'L', b'Z', b'O', ..] => "an x86 kernel image packed with lzo",
+            _ => "an x86 kernel image packed in a way that nobody knows",
+        }));
+    };
+    // Behind all but gzip, which has it anyway, stands the unpacked size (`scripts/Makefile.lib:size_append`, 6.1).
+    if compression != Compression::Gzip {
+        packed.truncate(packed.len().saturating_sub(4));
+    }
+    Ok(compression.unpack(&packed, limits::FILE_BYTES)?)
+}
