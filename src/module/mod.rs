@@ -21,6 +21,7 @@ pub mod signature;
 mod versions;
 
 use object::elf::{ET_REL, SHT_SYMTAB};
+use serde::Serialize;
 
 use crate::exports::Export;
 use crate::{limits, text};
@@ -36,7 +37,8 @@ use elf::{Class, Elf, Symbols, until_nul};
 use problem::loaded_section;
 
 /// How far the build of a module has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Stage {
     /// A finished module, which the loader would take.
     Finished,

@@ -32,8 +32,7 @@ impl Signer {
     /// The common name of the issuer: what modinfo calls the signer.
     #[must_use]
     pub fn common_name(&self) -> Option<&str> {
-        let names = self.issuer.as_deref()?.split(',');
-        names.filter_map(|name| name.strip_prefix("CN=")).next()
+        self.issuer.as_deref()?.split(',').find_map(|name| name.strip_prefix("CN="))
     }
 }
 

@@ -230,7 +230,8 @@ impl<'d> Reader<'d> {
                 let at = number * field * 3;
                 let Some(name) = text(at + field) else { continue };
                 let namespace = text(at + field * 2).filter(|name| !name.is_empty());
-                let flag = flags.filter(|_| table == "__ksymtab").and_then(|flags| flags.get(number as usize));
+                let flag =
+                    flags.filter(|_| table == "__ksymtab").and_then(|flags| flags.get(usize::try_from(number).ok()?));
                 let gpl_only = flag.map_or(gpl_only, |flag| flag & 1 != 0);
                 exports.insert(describe_export(&name, gpl_only, namespace.as_deref()));
                 if exports.len() > limits::EXPORTS {
@@ -299,4 +300,52 @@ fn string(bytes: &[u8], at: u64) -> Option<&[u8]> {
     let rest = bytes.get(usize::try_from(at).ok()?..)?;
     let rest = rest.get(..=limits::NAMESPACE_BYTES).unwrap_or(rest);
     CStr::from_bytes_until_nul(rest).ok().map(CStr::to_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(name: &str) -> Vec<u8> {
+        let path = format!("{}/testdata/{name}", env!("CARGO_MANIFEST_DIR"));
+        std::fs::read(path).unwrap()
+    }
+
+    fn facts(bytes: &[u8]) -> ModuleFacts {
+        ModuleFacts::read(Bytes::in_memory(bytes)).unwrap()
+    }
+
+    #[test]
+    fn agrees_on_what_kbuild_makes() {
+        for name in
+            ["6.1/sg_export.ko", "6.1/sg_blob.ko", "6.1/signed/sg_harmless.ko", "7.2/sg_export.ko", "7.2/sg_get.ko"]
+        {
+            let bytes = file(name);
+            assert_eq!(second_opinion(&facts(&bytes), Bytes::in_memory(&bytes)), [], "{name}");
+        }
+    }
+
+    #[test]
+    fn tells_what_differs() {
+        let (mine, other) = (file("6.1/sg_export.ko"), file("6.1/sg_tags.ko"));
+        let said: Vec<String> =
+            second_opinion(&facts(&mine), Bytes::in_memory(&other)).iter().map(ToString::to_string).collect();
+        assert_eq!(
+            said,
+            [
+                "is read differently by two readers: its name sg_export only by the first; sg_tags only by the second",
+                "is read differently by two readers: its licences Proprietary only by the second",
+                "is read differently by two readers: its imports __fentry__, __x86_return_thunk only by the first",
+                "is read differently by two readers: its exports sg_gpl (EXPORT_SYMBOL_GPL), sg_plain (EXPORT_SYMBOL), \
+                 sg_spaced (EXPORT_SYMBOL_GPL, namespace SYMGATE_TEST), sg_table (EXPORT_SYMBOL_GPL) only by the first",
+            ]
+        );
+    }
+
+    #[test]
+    fn says_that_it_gave_up() {
+        let mine = file("6.1/sg_export.ko");
+        let problems = second_opinion(&facts(&mine), Bytes::in_memory(&mine[..mine.len() - 1]));
+        assert!(matches!(problems.as_slice(), [Problem::SecondReader { .. }]), "{problems:?}");
+    }
 }

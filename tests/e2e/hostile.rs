@@ -154,6 +154,45 @@ fn what_the_loader_refuses() {
 }
 
 #[test]
+fn tags_that_can_be_there_once() {
+    let module = |modinfo: &str| Ko::importing("m", &["dma_buf_put"]).modinfo(modinfo).build();
+    let twice = module("license=GPL|intree=Y|vermagic=6.1|vermagic=6.2|");
+    malformed(&twice, "has the tag vermagic 2 times in .modinfo (\"6.1\", \"6.2\"); there can be one");
+    malformed(&module("license=GPL|name=m|"), "has the tag name 2 times in .modinfo (\"m\"); there can be one");
+    // MODULE_VERSION is written by authors, in two files now and then; and aliases are many.
+    let run = check_file("m.ko", &module("license=GPL|version=1|version=2|alias=a|alias=b|"));
+    assert_eq!(run.status, 0, "{}", run.all());
+    assert!(run.stdout.contains("warning[SG013 malformed]: module m has the tag version 2 times"), "{}", run.all());
+}
+
+#[test]
+fn strings_and_sections_as_the_loader_wants_them() {
+    let good = good();
+    let table = usize::try_from(u64::from_le_bytes(good[0x28..0x30].try_into().unwrap())).unwrap();
+    let patched = |at: usize, bytes: &[u8]| {
+        let mut module = good.clone();
+        module[at..at + bytes.len()].copy_from_slice(bytes);
+        module
+    };
+    let refused = |module: &[u8], reason: &str| {
+        let run = check_file("m.ko", module);
+        assert_eq!(run.status, 1, "{}", run.all());
+        assert!(run.stdout.contains(reason), "{}", run.all());
+    };
+    refused(&patched(table + 16, &[1]), "has a first section that is not empty, which the loader refuses");
+    let strings = |field: usize, bytes: &[u8]| patch_section(&good, ".strtab", field, bytes);
+    let place = |section: &str, field: usize| {
+        let zeroed = patch_section(&good, section, field, &[0; 8]);
+        let at = (0..good.len()).find(|&at| good[at] != zeroed[at]).unwrap() & !7;
+        usize::try_from(u64::from_le_bytes(good[at..at + 8].try_into().unwrap())).unwrap()
+    };
+    let (start, size) = (place(".strtab", 24), place(".strtab", 32));
+    refused(&patched(start, b"x"), "has a table of symbol names that does not start with a NUL");
+    refused(&patched(start + size - 1, b"x"), "has a table of symbol names that does not end with a NUL");
+    refused(&strings(32, &1_u64.to_le_bytes()), "has a table of symbol names that a symbol's name is not in");
+}
+
+#[test]
 fn dots_come_off_on_powerpc() {
     use crate::support::ko::PPC64LE;
     let ko = Ko { machine: PPC64LE, ..Ko::importing("m", &[".dma_buf_get", ".TOC."]) };
@@ -279,6 +318,11 @@ fn huge_counts_cost_nothing() {
 #[test]
 fn programs_are_no_modules() {
     let run = check(&[env!("CARGO_BIN_EXE_symgate")]);
+    assert_eq!(run.status, 3, "{}", run.all());
+    assert!(run.stderr.contains("is no module, and no kernel image whose exports can be told"), "{}", run.all());
+    let folder = folder();
+    let named = write(folder.path(), "m.ko", std::fs::read(env!("CARGO_BIN_EXE_symgate")).unwrap());
+    let run = check(&[&named]);
     assert_eq!(run.status, 1, "{}", run.all());
     assert!(run.stdout.contains("is not a relocatable object (e_type 3)"), "{}", run.all());
 }

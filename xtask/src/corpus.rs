@@ -36,7 +36,8 @@ pub struct Kernel {
 pub fn task(names: &[String]) -> Result<(), TaskError> {
     for kernel in kernels(names)? {
         let files = module_files(&kernel.modules).len();
-        println!("{}: {}, {files} modules, {}", kernel.name, kernel.release, kernel.root.display());
+        let image = kernel.image.as_deref().map_or("no image".into(), Path::to_string_lossy);
+        println!("{}: {}, {files} modules, {image}, {}", kernel.name, kernel.release, kernel.root.display());
     }
     Ok(())
 }

@@ -69,6 +69,7 @@ pub fn task(suites: &[String]) -> Result<(), TaskError> {
         if build(&root, &release, &NUL, &folder).is_err() {
             println!("{suite}: {release} does not compile sg_nul, as it should not");
         }
+        sign(&root, &folder)?;
         excerpt(&root.join(headers.trim_start_matches('/')).join("Module.symvers"), &folder)?;
     }
     Ok(())
@@ -136,6 +137,25 @@ fn build(root: &Path, release: &str, pass: &Pass, folder: &Path) -> Result<(), T
         let to = folder.join(&name);
         fs::copy(place.join(&name), &to).map_err(TaskError::io(&to))?;
     }
+    Ok(())
+}
+
+/// Signs a module with the suite's own tool and the key in `testdata/keys`, which is for nothing else.
+fn sign(root: &Path, folder: &Path) -> Result<(), TaskError> {
+    let signed = folder.join("signed");
+    fs::create_dir_all(&signed).map_err(TaskError::io(&signed))?;
+    let place = root.join("build");
+    for key in ["test.pem", "test.x509"] {
+        let to = place.join(key);
+        fs::copy(repository().join("testdata/keys").join(key), &to).map_err(TaskError::io(&to))?;
+    }
+    let plain = place.join("sg_harmless.ko");
+    fs::copy(folder.join("sg_harmless.ko"), &plain).map_err(TaskError::io(&plain))?;
+    let script = "set -- /usr/lib/linux-kbuild-*/scripts/sign-file; cd /build; \
+                  \"$1\" sha256 test.pem test.x509 sg_harmless.ko signed.ko";
+    output("chroot", [root.as_os_str(), "sh".as_ref(), "-c".as_ref(), script.as_ref()])?;
+    let to = signed.join("sg_harmless.ko");
+    fs::copy(place.join("signed.ko"), &to).map_err(TaskError::io(&to))?;
     Ok(())
 }
 

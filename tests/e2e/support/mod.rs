@@ -3,6 +3,7 @@
 
 pub(crate) mod ko;
 pub(crate) mod pack;
+pub(crate) mod vmlinux;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
