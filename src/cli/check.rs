@@ -18,14 +18,15 @@ use crate::report::{self, CheckReport};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   symgate check --symvers /usr/src/linux-headers-$(uname -r)/Module.symvers /lib/modules/$(uname -r)
+  symgate check --symvers /boot/vmlinuz-$(uname -r) /lib/modules/$(uname -r)
   symgate check --profile kbuild --format kbuild --symvers Module.symvers foo.ko
   symgate check --format json --today 2026-12-01 foo.ko
 
 Exit status: 0 nothing denied, 1 something denied, 2 wrong usage or a bad allowlist, \
 3 an input yielded no facts, whatever else was found.")]
 pub(super) struct Args {
-    /// Modules, directories that are searched for modules, .deb and .rpm packages, initramfs images, modules.order or
-    /// Module.symvers files, or @FILE with a path on each line
+    /// Modules or their objects, directories that are searched for modules, .deb and .rpm packages, initramfs images,
+    /// modules.order or Module.symvers files, kernel images, or @FILE with a path on each line
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
 

@@ -20,9 +20,10 @@ use crate::tier;
 #[command(after_help = "Examples:
   symgate classify drm.ko
   symgate classify --format json /usr/src/linux-headers-$(uname -r)/Module.symvers
+  symgate classify vmlinux
   symgate classify --format symvers build/ > Module.symvers     the table that modpost would have written")]
 pub(super) struct Args {
-    /// Modules, directories that are searched for modules, or Module.symvers files
+    /// Modules or their objects, directories that are searched for modules, packages, Module.symvers files, kernel images
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
 
