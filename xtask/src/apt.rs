@@ -106,7 +106,15 @@ impl Apt {
     /// Fetches a package and unpacks it into a folder.
     pub fn unpack(&self, package: &Package, folder: &Path) -> Result<(), TaskError> {
         let download = folder.join("download");
-        fs::create_dir_all(&download).map_err(TaskError::io(&download))?;
+        for deb in self.download(package, &download)? {
+            output("dpkg-deb", ["-x".as_ref(), deb.as_os_str(), folder.as_os_str()])?;
+        }
+        fs::remove_dir_all(&download).map_err(TaskError::io(&download))
+    }
+
+    /// Fetches a package into a folder, and returns all packages that are in it.
+    pub fn download(&self, package: &Package, download: &Path) -> Result<Vec<PathBuf>, TaskError> {
+        fs::create_dir_all(download).map_err(TaskError::io(download))?;
         // `apt-get download` writes where it stands.
         let config = self.config.display().to_string();
         let script = format!(
@@ -116,11 +124,8 @@ impl Apt {
             package.version
         );
         output("sh", ["-c", &script])?;
-        for entry in fs::read_dir(&download).map_err(TaskError::io(&download))? {
-            let deb = entry.map_err(TaskError::io(&download))?.path();
-            output("dpkg-deb", ["-x".as_ref(), deb.as_os_str(), folder.as_os_str()])?;
-        }
-        fs::remove_dir_all(&download).map_err(TaskError::io(&download))
+        let entries = fs::read_dir(download).map_err(TaskError::io(download))?;
+        entries.map(|entry| Ok(entry.map_err(TaskError::io(download))?.path())).collect()
     }
 }
 

@@ -97,6 +97,17 @@ fn fetch(name: &str) -> Result<Kernel, TaskError> {
     open(name, root)
 }
 
+/// Fetches the package that holds a kernel's modules into a folder.
+pub fn packages_of(kernel: &Kernel, folder: &Path) -> Result<Vec<PathBuf>, TaskError> {
+    let Name { suite, architecture, flavour } = Name::new(&kernel.name);
+    let apt = Apt::new(&home().join("apt"), suite, architecture)?;
+    let packages = packages(&apt, architecture, flavour)?;
+    match packages.first() {
+        Some(package) => apt.download(package, folder),
+        None => Ok(Vec::new()),
+    }
+}
+
 /// What a name stands for.
 #[derive(Debug, PartialEq, Eq)]
 struct Name<'n> {

@@ -5,6 +5,7 @@
 
 mod apt;
 mod bench;
+mod containers;
 mod corpus;
 mod oracle;
 mod shell;
@@ -14,9 +15,10 @@ use std::process::ExitCode;
 
 type Task = (&'static str, fn(&[String]) -> Result<(), shell::TaskError>, &'static str);
 
-const TASKS: [Task; 4] = [
+const TASKS: [Task; 5] = [
     ("corpus", corpus::task, "[KERNEL...]  fetch real kernels: 5.10, 6.1, 6.12, newest, or a suite"),
     ("oracle", oracle::task, "[KERNEL...]  compare symgate with nm, modinfo and modpost over them"),
+    ("containers", containers::task, "[KERNEL...]  compare packages, images and lists with their trees"),
     ("testdata", testdata::task, "[SUITE...]  build the test modules again (root, debootstrap)"),
     ("bench", bench::task, "[KERNEL...]   time symgate against depmod over them, in pairs"),
 ];
