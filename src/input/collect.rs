@@ -13,7 +13,7 @@ use walkdir::{DirEntry, WalkDir};
 
 use super::compression::Compression;
 use super::read::{is_image, start_of};
-use super::{InputError, InputErrorKind, initramfs, list, rpm};
+use super::{InputError, InputErrorKind, deb, initramfs, list, rpm};
 use crate::{symvers, text};
 
 /// A file that is to be read as a module.
@@ -94,7 +94,8 @@ pub fn collect(paths: &[PathBuf]) -> Collected {
     let mut modules = BTreeMap::new();
     for path in paths {
         let list = path.to_str().and_then(|path| path.strip_prefix('@')).map(Path::new);
-        match list.map(list::paths) {
+        let listed = list.map(|list| list::paths(&mut File::open(list)?));
+        match listed {
             None => take(path, &mut modules, &mut found),
             Some(Ok(listed)) => listed.iter().for_each(|path| take(path, &mut modules, &mut found)),
             Some(Err(kind)) => found.errors.push(InputError::new(shown(path), kind)),
@@ -116,15 +117,7 @@ fn take(path: &Path, modules: &mut BTreeMap<OsString, ModuleFile>, found: &mut C
         Err(error) => Err(error.into()),
         Ok(meta) if meta.is_dir() => return search(path, &label, modules, found),
         Ok(meta) if !meta.is_file() => Err(InputErrorKind::NotAFile(describe(meta.file_type()))),
-        Ok(_) if path.ends_with("modules.order") => list::modules(path).map(|listed| {
-            let folder = path.parent().unwrap_or(Path::new(""));
-            found.empty_list |= listed.is_empty();
-            for path in listed {
-                let label = shown(path.strip_prefix(folder).unwrap_or(&path));
-                let size = fs::metadata(&path).map_or(0, |meta| meta.len());
-                add(modules, ModuleFile { label, path, size });
-            }
-        }),
+        Ok(_) if path.ends_with("modules.order") => take_order(path, modules, found),
         Ok(meta) => File::open(path).map_err(Into::into).and_then(|file| {
             let start = start_of(&file)?;
             if is_reference(path, &file, &start) {
@@ -142,6 +135,23 @@ fn take(path: &Path, modules: &mut BTreeMap<OsString, ModuleFile>, found: &mut C
     if let Err(kind) = kind {
         found.errors.push(InputError::new(label, kind));
     }
+}
+
+/// Takes the modules that a `modules.order` lists.
+fn take_order(
+    path: &Path,
+    modules: &mut BTreeMap<OsString, ModuleFile>,
+    found: &mut Collected,
+) -> Result<(), InputErrorKind> {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let listed = list::modules(&mut File::open(path)?, folder, &Path::exists)?;
+    found.empty_list |= listed.is_empty();
+    for path in listed {
+        let label = shown(path.strip_prefix(folder).unwrap_or(&path));
+        let size = fs::metadata(&path).map_or(0, |meta| meta.len());
+        add(modules, ModuleFile { label, path, size });
+    }
+    Ok(())
 }
 
 fn search(root: &Path, label: &str, modules: &mut BTreeMap<OsString, ModuleFile>, found: &mut Collected) {
@@ -277,7 +287,7 @@ pub(super) fn describe(kind: FileType) -> &'static str {
 /// The kind of package that a file is. What is packed can be a module or an initramfs, which its first unpacked bytes
 /// tell; what does not unpack is left for the one that reads it to complain of.
 fn package_format(path: &Path, start: &[u8]) -> Result<Option<Format>, InputErrorKind> {
-    if start.starts_with(b"!<arch>\n") {
+    if start.starts_with(&deb::MAGIC) {
         return Ok(Some(Format::Deb));
     }
     if start.starts_with(&rpm::MAGIC) {

@@ -1,70 +1,143 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Debian packages: an `ar` archive whose member `data.tar`, packed in one of several ways, holds the files
-//! (deb(5)).
+//! (deb(5)). What dpkg refuses in it is refused here, so that nothing is installed that was not seen.
 //!
 //! The names of the files in it are labels in reports and never become paths on disk.
 
-use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
-
-use object::read::ReadCache;
-use object::read::archive::ArchiveFile;
+use std::io::{self, BufRead, Read};
 
 use super::InputErrorKind;
 use super::compression::Compression;
-use super::package::{Bounded, Kind, Member, take};
+use super::package::{Bounded, Kind, Member, PATH_BYTES, skip, take};
+
+/// First bytes of an `ar` archive.
+pub(super) const MAGIC: [u8; 8] = *b"!<arch>\n";
 
 /// Gives every module of a package to `visit`, in the package's order.
-pub(super) fn modules(file: &File, visit: &mut dyn FnMut(Member)) -> Result<(), InputErrorKind> {
-    let (name, offset, size) = find_data(file)?;
-    let mut file = file;
-    file.seek(SeekFrom::Start(offset))?;
-    let packed = BufReader::new(file.take(size));
-    let unpacked: Box<dyn Read> = match name.as_str() {
-        "data.tar" => Box::new(packed),
-        "data.tar.xz" => Compression::Xz.reader(packed),
-        "data.tar.zst" => Compression::Zstd.reader(packed),
-        "data.tar.gz" => Compression::Gzip.reader(packed),
+pub(super) fn modules(stream: &mut dyn BufRead, visit: &mut dyn FnMut(Member)) -> Result<(), InputErrorKind> {
+    let (name, size) = find_data(stream)?;
+    let mut packed = stream.take(size);
+    let unpacked: Box<dyn Read + '_> = match name.as_str() {
+        "data.tar" => Box::new(&mut packed),
+        "data.tar.xz" => Compression::Xz.reader(&mut packed),
+        "data.tar.zst" => Compression::Zstd.reader(&mut packed),
+        "data.tar.gz" => Compression::Gzip.reader(&mut packed),
         "data.tar.bz2" => return Err(InputErrorKind::Unsupported("a package packed with bzip2")),
         "data.tar.lzma" => return Err(InputErrorKind::Unsupported("a package packed with lzma")),
-        _ => return Err(InputErrorKind::Package("its data.tar is packed in a way that nobody knows".to_owned())),
+        _ => return Err(broken("its data.tar is packed in a way that nobody knows")),
     };
-    let broken = |error: io::Error| InputErrorKind::Package(error.to_string());
-    let mut archive = tar::Archive::new(Bounded::new(unpacked));
-    for entry in archive.entries().map_err(broken)? {
-        let mut entry = entry.map_err(broken)?;
-        let name = String::from_utf8_lossy(&entry.path_bytes()).trim_start_matches("./").to_owned();
-        let kind = match entry.header().entry_type() {
-            tar::EntryType::Regular | tar::EntryType::Continuous => Kind::File,
-            tar::EntryType::Directory => Kind::Folder,
-            tar::EntryType::Symlink | tar::EntryType::Link => {
-                Kind::Link(String::from_utf8_lossy(&entry.link_name_bytes().unwrap_or_default()).into_owned())
-            }
-            _ => Kind::Other,
-        };
-        let len = entry.size();
-        take(&name, kind, len, &mut entry, visit).map_err(broken)?;
+    files(unpacked, visit).map_err(|error| broken(&error.to_string()))?;
+    // A plain archive may end anywhere; what was to come then would not be missed.
+    if packed.limit() > 0 && packed.fill_buf()?.is_empty() {
+        return Err(broken("it is cut short"));
     }
     Ok(())
 }
 
-/// Name, offset and size of the member that holds the files.
-fn find_data(file: &File) -> Result<(String, u64, u64), InputErrorKind> {
-    let broken = |reason: &str| InputErrorKind::Package(reason.to_owned());
-    let cache = ReadCache::new(file);
-    let archive = ArchiveFile::parse(&cache).map_err(|error| InputErrorKind::Package(error.to_string()))?;
-    let mut members = archive.members();
-    let first = members.next().ok_or_else(|| broken("it is empty"))?.map_err(|error| broken(&error.to_string()))?;
-    if first.name() != b"debian-binary" {
+fn broken(reason: &str) -> InputErrorKind {
+    InputErrorKind::Package(reason.to_owned())
+}
+
+/// Name and size of the member that holds the files, whose first byte is the stream's next.
+fn find_data(stream: &mut dyn BufRead) -> Result<(String, u64), InputErrorKind> {
+    let failed = |error: io::Error| broken(&error.to_string());
+    let mut magic = [0; MAGIC.len()];
+    stream.read_exact(&mut magic).map_err(failed)?;
+    if magic != MAGIC {
+        return Err(broken("it is no ar archive"));
+    }
+    let (first, size) = next_member(stream).map_err(failed)?.ok_or_else(|| broken("it is empty"))?;
+    if first != "debian-binary" {
         return Err(InputErrorKind::Unsupported("an archive, but no Debian package"));
     }
-    for member in members {
-        let member = member.map_err(|error| broken(&error.to_string()))?;
-        let name = String::from_utf8_lossy(member.name()).into_owned();
+    skip(stream, size.next_multiple_of(2)).map_err(failed)?;
+    while let Some((name, size)) = next_member(stream).map_err(failed)? {
         if name.starts_with("data.tar") {
-            let (offset, size) = member.file_range();
-            return Ok((name, offset, size));
+            return Ok((name, size));
         }
+        skip(stream, size.next_multiple_of(2)).map_err(failed)?;
     }
     Err(broken("it has no data.tar"))
+}
+
+/// Reads a member's header: its name and size. There is none at the end.
+fn next_member(stream: &mut dyn BufRead) -> io::Result<Option<(String, u64)>> {
+    if stream.fill_buf()?.is_empty() {
+        return Ok(None);
+    }
+    // Name, then date, owner, group and mode, then size, then two bytes that are always the same.
+    let (mut name, mut rest, mut size, mut end) = ([0; 16], [0; 32], [0; 10], [0; 2]);
+    for part in [&mut name[..], &mut rest, &mut size, &mut end] {
+        stream.read_exact(part)?;
+    }
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_end_matches(' ').to_owned();
+    let size = Some(text(&size)).filter(|size| size.bytes().all(|byte| byte.is_ascii_digit()));
+    match size.and_then(|size| size.parse().ok()) {
+        Some(size) if end == *b"`\n" => Ok(Some((text(&name).trim_end_matches('/').to_owned(), size))),
+        _ => Err(invalid("a header in its ar archive is none")),
+    }
+}
+
+/// Reads the archive of the files.
+fn files(unpacked: Box<dyn Read + '_>, visit: &mut dyn FnMut(Member)) -> io::Result<()> {
+    use tar::EntryType;
+    let mut archive = tar::Archive::new(Bounded::new(unpacked));
+    let (mut long_name, mut long_link) = (None, None);
+    // Raw, because the library takes a long name of any length into memory.
+    for entry in archive.entries()?.raw(true) {
+        let mut entry = entry?;
+        let entry_type = entry.header().entry_type();
+        match entry_type {
+            EntryType::GNULongName => long_name = Some(long(&mut entry)?),
+            EntryType::GNULongLink => long_link = Some(long(&mut entry)?),
+            EntryType::XHeader | EntryType::XGlobalHeader | EntryType::GNUSparse => {
+                return Err(invalid("it has a kind of entry that no Debian package has"));
+            }
+            _ => {
+                let text = |long: Option<String>, field: &[u8]| {
+                    long.unwrap_or_else(|| String::from_utf8_lossy(field).into_owned())
+                };
+                let name = text(long_name.take(), &entry.path_bytes());
+                let link = text(long_link.take(), &entry.link_name_bytes().unwrap_or_default());
+                let kind = match entry_type {
+                    EntryType::Regular | EntryType::Continuous => Kind::File,
+                    EntryType::Directory => Kind::Folder,
+                    EntryType::Symlink | EntryType::Link => Kind::Link(link),
+                    _ => Kind::Other,
+                };
+                let len = entry.size();
+                if len > 0 && kind != Kind::File {
+                    // dpkg passes nothing over here: it would take these bytes for the next entries.
+                    return Err(invalid("it has an entry with content that is no file"));
+                }
+                take(bare(&name), kind, len, &mut entry, visit)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A name without what dpkg takes off it: to it, `a.ko/` is a file `a.ko`.
+fn bare(name: &str) -> &str {
+    let mut name = name.trim_start_matches("./");
+    while let Some(shorter) = name.strip_suffix('/').or_else(|| name.strip_suffix("/.")) {
+        name = shorter;
+    }
+    name
+}
+
+/// A name or target that has an entry of its own, because the header's field is too small for it.
+fn long(entry: &mut impl Read) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    entry.take(PATH_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > PATH_BYTES {
+        return Err(invalid("the name of a file is longer than any path"));
+    }
+    let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+    bytes.truncate(end);
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn invalid(reason: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, reason)
 }

@@ -2,18 +2,14 @@
 //! Initial RAM file systems: cpio archives one after the other, each packed or not, with zeros between them
 //! (`Documentation/driver-api/early-userspace/buffer-format.rst`, 7.2).
 
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 
 use super::InputErrorKind;
 use super::compression::Compression;
-use super::package::{Bounded, Kind, Member, take};
+use super::package::{Bounded, Kind, Member, PATH_BYTES, take};
 
 /// Length of a header, in bytes: a magic number and thirteen numbers of eight digits.
 const HEADER_BYTES: usize = 110;
-
-/// Longest name of a file, in bytes (`PATH_MAX`).
-const NAME_BYTES: u32 = 4096;
 
 /// Archives within archives; an initramfs has one level.
 const DEPTH: u8 = 2;
@@ -24,9 +20,8 @@ pub(super) fn is_cpio(start: &[u8]) -> bool {
 }
 
 /// Gives every module of an initramfs to `visit`, in its order.
-pub(super) fn modules(file: &File, visit: &mut dyn FnMut(Member)) -> Result<(), InputErrorKind> {
-    let mut stream = BufReader::new(file);
-    archives(&mut stream, DEPTH, visit).map_err(|error| InputErrorKind::Package(error.to_string()))
+pub(super) fn modules(stream: &mut dyn BufRead, visit: &mut dyn FnMut(Member)) -> Result<(), InputErrorKind> {
+    archives(stream, DEPTH, visit).map_err(|error| InputErrorKind::Package(error.to_string()))
 }
 
 /// Reads archives to the end of a stream; packed ones down to `depth` levels.
@@ -58,7 +53,7 @@ fn archive(stream: &mut dyn BufRead, visit: &mut dyn FnMut(Member)) -> io::Resul
         stream.read_exact(&mut header)?;
         let length = header.get(94..102).and_then(|digits| std::str::from_utf8(digits).ok());
         let length = length.and_then(|digits| u32::from_str_radix(digits, 16).ok());
-        if length.is_none_or(|length| length > NAME_BYTES) {
+        if length.is_none_or(|length| u64::from(length) > PATH_BYTES) {
             return Err(invalid("the name of a file is longer than any path"));
         }
         let mut entry = cpio::NewcReader::new(header.as_slice().chain(&mut *stream))?;
@@ -75,7 +70,7 @@ fn archive(stream: &mut dyn BufRead, visit: &mut dyn FnMut(Member)) -> io::Resul
             0o040_000 => Kind::Folder,
             0o120_000 => {
                 let mut target = Vec::new();
-                entry.by_ref().take(u64::from(NAME_BYTES)).read_to_end(&mut target)?;
+                entry.by_ref().take(PATH_BYTES).read_to_end(&mut target)?;
                 Kind::Link(String::from_utf8_lossy(&target).into_owned())
             }
             _ => Kind::Other,

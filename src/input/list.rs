@@ -2,7 +2,6 @@
 //! Lists of inputs: `@FILE`, with a path on each line, and `modules.order`, which kbuild writes beside the modules
 //! that it built and installs (`scripts/Makefile.modinst`, 7.2).
 
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -11,31 +10,33 @@ use super::collect::PACKED;
 use crate::limits;
 
 /// The paths of an `@FILE`, as they stand there: relative to where the caller is.
-pub(super) fn paths(file: &Path) -> Result<Vec<PathBuf>, InputErrorKind> {
-    Ok(lines(file)?.into_iter().map(PathBuf::from).collect())
+pub fn paths(list: &mut dyn Read) -> Result<Vec<PathBuf>, InputErrorKind> {
+    Ok(lines(list)?.into_iter().map(PathBuf::from).collect())
 }
 
-/// The modules of a `modules.order`, relative to its folder.
+/// The modules of a `modules.order` in this folder; `is_there` says whether a path leads to something.
 ///
 /// A build's own has `.ko` up to 6.1 and `.o` later; what counts is the finished module. An installed one has `.ko`
 /// where the module itself may be packed.
-pub(super) fn modules(file: &Path) -> Result<Vec<PathBuf>, InputErrorKind> {
-    let folder = file.parent().unwrap_or(Path::new(""));
+pub fn modules(
+    order: &mut dyn Read,
+    folder: &Path,
+    is_there: &dyn Fn(&Path) -> bool,
+) -> Result<Vec<PathBuf>, InputErrorKind> {
     let find = |line: String| {
         let stem = line.strip_suffix(".o").or_else(|| line.strip_suffix(".ko"));
         let stem = stem.ok_or_else(|| InputErrorKind::List(format!("{line:?} is neither a .ko nor a .o")))?;
-        let candidates = PACKED.iter().map(|ending| folder.join(format!("{stem}.ko{ending}")));
+        let mut candidates = PACKED.iter().map(|ending| folder.join(format!("{stem}.ko{ending}")));
         candidates
-            .into_iter()
-            .find(|path| path.exists())
+            .find(|path| is_there(path))
             .ok_or_else(|| InputErrorKind::List(format!("it lists {line:?}, but there is no {stem}.ko")))
     };
-    lines(file)?.into_iter().map(find).collect()
+    lines(order)?.into_iter().map(find).collect()
 }
 
-fn lines(file: &Path) -> Result<Vec<String>, InputErrorKind> {
+fn lines(list: &mut dyn Read) -> Result<Vec<String>, InputErrorKind> {
     let mut text = String::new();
-    File::open(file)?.take(limits::LIST_BYTES + 1).read_to_string(&mut text)?;
+    list.take(limits::LIST_BYTES + 1).read_to_string(&mut text)?;
     if text.len() as u64 > limits::LIST_BYTES {
         return Err(InputErrorKind::TooLarge { len: text.len() as u64, limit: limits::LIST_BYTES });
     }

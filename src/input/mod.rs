@@ -6,7 +6,7 @@ mod compression;
 mod deb;
 mod initramfs;
 mod kernel_image;
-mod list;
+pub mod list;
 mod package;
 mod read;
 mod rpm;
@@ -16,6 +16,7 @@ use std::path::PathBuf;
 
 pub use collect::{Collected, Format, ModuleFile, PackageFile, collect};
 pub use compression::{Compression, UnpackError};
+pub use package::{Member, members};
 pub use read::{Doubt, Labelled, read_all, read_module, read_package, read_reference};
 
 use crate::module::ElfError;

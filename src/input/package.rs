@@ -3,20 +3,34 @@
 //!
 //! Their names are labels in reports and never become paths on disk.
 
-use std::io::{self, Read};
+use std::io::{self, BufReader, Read};
 
-use super::InputErrorKind;
-use super::collect::{Ending, module_ending};
+use super::collect::{Ending, Format, module_ending};
+use super::{InputErrorKind, deb, initramfs, rpm};
 use crate::{limits, text};
 
 /// A file in a package that is named like a module.
 #[derive(Debug)]
-pub(super) struct Member {
+pub struct Member {
     /// Its path in the package.
-    pub(super) name: String,
+    pub name: String,
     /// Its bytes, or why there are none.
-    pub(super) bytes: Result<Vec<u8>, InputErrorKind>,
+    pub bytes: Result<Vec<u8>, InputErrorKind>,
 }
+
+/// Gives every file of a package that is named like a module to `visit`, in the package's order. An error may come
+/// behind members that were good.
+pub fn members(format: Format, package: &mut dyn Read, visit: &mut dyn FnMut(Member)) -> Result<(), InputErrorKind> {
+    let mut stream = BufReader::new(package);
+    match format {
+        Format::Deb => deb::modules(&mut stream, visit),
+        Format::Initramfs => initramfs::modules(&mut stream, visit),
+        Format::Rpm => rpm::modules(&mut stream, visit),
+    }
+}
+
+/// Longest name of a file, or target of a link, in bytes (`PATH_MAX`).
+pub(super) const PATH_BYTES: u64 = 4096;
 
 /// What a member of an archive is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +70,14 @@ pub(super) fn take(
         }
     };
     visit(Member { name: text::shown(name).into_owned(), bytes });
+    Ok(())
+}
+
+/// Passes over what nobody looks at.
+pub(super) fn skip(stream: &mut dyn Read, bytes: u64) -> io::Result<()> {
+    if io::copy(&mut stream.take(bytes), &mut io::sink())? < bytes {
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it is cut short"));
+    }
     Ok(())
 }
 

@@ -11,12 +11,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use object::read::ReadCache;
 use rayon::prelude::*;
 
-use super::collect::Format;
 use super::collect::describe;
 use super::compression::Compression;
 use super::kernel_image::{self, Image, START_BYTES};
-use super::package::Member;
-use super::{InputError, InputErrorKind, ModuleFile, PackageFile, deb, initramfs, rpm};
+use super::package::{Member, members};
+use super::{InputError, InputErrorKind, ModuleFile, PackageFile};
 use crate::exports::Reference;
 use crate::module::bytes::PositionedFile;
 use crate::module::elf::Elf;
@@ -70,7 +69,7 @@ pub type Labelled = Result<(String, ModuleFacts), InputError>;
 
 /// Reads the modules of a package, each labelled `PACKAGE!MEMBER`.
 pub fn read_package(package: &PackageFile, doubt: &Doubt<'_>) -> Result<Vec<Labelled>, InputErrorKind> {
-    let (file, _) = open(&package.path)?;
+    let (mut file, _) = open(&package.path)?;
     let mut read = Vec::new();
     let mut batch: Vec<Member> = Vec::new();
     let mut held = 0;
@@ -88,12 +87,7 @@ pub fn read_package(package: &PackageFile, doubt: &Doubt<'_>) -> Result<Vec<Labe
         });
         read.par_extend(facts);
     };
-    let modules = match package.format {
-        Format::Deb => deb::modules,
-        Format::Initramfs => initramfs::modules,
-        Format::Rpm => rpm::modules,
-    };
-    modules(&file, &mut |member| {
+    members(package.format, &mut file, &mut |member| {
         held += member.bytes.as_ref().map_or(0, Vec::len);
         batch.push(member);
         if held >= limits::BATCH_BYTES {

@@ -2,12 +2,11 @@
 //! RPM packages: a lead, a header of signatures, a header of tags, and a packed cpio archive
 //! (`docs/manual/format_v4.md` of rpm 4.18). Of the headers only the lengths matter here.
 
-use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufRead};
 
 use super::InputErrorKind;
 use super::initramfs::archives;
-use super::package::Member;
+use super::package::{Member, skip};
 
 /// First bytes of a package.
 pub(super) const MAGIC: [u8; 4] = [0xed, 0xab, 0xee, 0xdb];
@@ -25,21 +24,20 @@ const HEADER_PART: u64 = 16;
 const SIGNATURE_ALIGN: u64 = 8;
 
 /// Gives every module of a package to `visit`, in the package's order.
-pub(super) fn modules(file: &File, visit: &mut dyn FnMut(Member)) -> Result<(), InputErrorKind> {
-    let mut stream = BufReader::new(file);
+pub(super) fn modules(stream: &mut dyn BufRead, visit: &mut dyn FnMut(Member)) -> Result<(), InputErrorKind> {
     let mut read = || -> io::Result<()> {
-        skip(&mut stream, LEAD_BYTES)?;
-        let signature = skip_header(&mut stream)?;
-        skip(&mut stream, signature.next_multiple_of(SIGNATURE_ALIGN) - signature)?;
-        skip_header(&mut stream)?;
+        skip(stream, LEAD_BYTES)?;
+        let signature = skip_header(stream)?;
+        skip(stream, signature.next_multiple_of(SIGNATURE_ALIGN) - signature)?;
+        skip_header(stream)?;
         // One level of packing, and nothing but one archive in it.
-        archives(&mut stream, 1, visit)
+        archives(stream, 1, visit)
     };
     read().map_err(|error| InputErrorKind::Package(error.to_string()))
 }
 
 /// Skips a header, and returns how long it was, in bytes.
-fn skip_header(stream: &mut impl Read) -> io::Result<u64> {
+fn skip_header(stream: &mut dyn BufRead) -> io::Result<u64> {
     let mut head = [0; 16];
     stream.read_exact(&mut head)?;
     let [m0, m1, m2, m3, _, _, _, _, entries @ .., d0, d1, d2, d3] = head;
@@ -52,11 +50,4 @@ fn skip_header(stream: &mut impl Read) -> io::Result<u64> {
     let rest = entries * HEADER_PART + data;
     skip(stream, rest)?;
     Ok(HEADER_PART + rest)
-}
-
-fn skip(stream: &mut impl Read, bytes: u64) -> io::Result<()> {
-    if io::copy(&mut stream.take(bytes), &mut io::sink())? < bytes {
-        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it ends within its headers"));
-    }
-    Ok(())
 }

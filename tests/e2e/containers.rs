@@ -5,7 +5,7 @@ use std::path::Path;
 
 use tar::EntryType;
 
-use crate::support::pack::{ENDINGS, ar, cpio, deb, pack, rpm};
+use crate::support::pack::{ENDINGS, ar, cpio, deb, pack, rpm, tar};
 use crate::support::{Run, check, command, finish, folder, testdata, write};
 
 const SYMVERS: [&str; 2] = ["--symvers", "testdata/6.1/Module.symvers"];
@@ -78,6 +78,66 @@ fn packages_that_are_broken_or_empty() {
     let module = std::fs::read(testdata("6.1/sg_get.ko")).unwrap();
     let whole = deb(&[("./a.ko", EntryType::Regular, &module)], ".xz");
     told("p.deb", &whole[..whole.len() / 2], "broken package: ");
+    write(folder.path(), "pool/p.deb", "no archive at all");
+    let run = check(&[&folder.path().join("pool").display().to_string()]);
+    assert!(run.stderr.contains("p.deb: broken package: it is no ar archive"), "{}", run.all());
+    told("p.deb", &whole[..70], "broken package: ");
+    let no_size = String::from_utf8_lossy(&ar(&[("debian-binary", b"2.0\n")])).replace("4         `", "-4        `");
+    told("p.deb", no_size.as_bytes(), "broken package: a header in its ar archive is none");
+    // An archive that is not packed may be cut where a file ends, so that nothing of what is left is broken.
+    let files = [("./a.ko", EntryType::Regular, &module[..]), ("./b.ko", EntryType::Regular, &module)];
+    let plain = deb(&files, "");
+    let second = plain.windows(6).position(|window| window == b"./b.ko").unwrap();
+    told("p.deb", &plain[..second], "broken package: it is cut short");
+}
+
+#[test]
+fn what_dpkg_installs_is_seen() {
+    let folder = folder();
+    let harmless = std::fs::read(testdata("6.1/sg_harmless.ko")).unwrap();
+    let module = std::fs::read(testdata("6.1/sg_get.ko")).unwrap();
+    let checked = |files: &[(&str, EntryType, &[u8])]| check(&[&write(folder.path(), "p.deb", deb(files, ".gz"))]);
+    // dpkg takes the content of what has none for more entries; `tar` passes over it.
+    let hidden = tar(&[("hidden.ko", EntryType::Regular, &module)]);
+    for kind in [EntryType::Symlink, EntryType::Link, EntryType::Directory, EntryType::Fifo] {
+        let run = checked(&[("a.ko", EntryType::Regular, &harmless), ("b", kind, &hidden)]);
+        assert_eq!(run.status, 3, "{kind:?}: {}", run.all());
+        assert!(run.stderr.contains("p.deb: broken package: it has an entry with content that is no file"));
+    }
+    // To dpkg these are all files a.ko.
+    for name in ["./a.ko/", "a.ko/.", "a.ko/./"] {
+        let run = checked(&[(name, EntryType::Regular, &module)]);
+        assert_eq!(run.status, 1, "{name}: {}", run.all());
+        assert!(run.stdout.contains("p.deb!a.ko\n"), "{}", run.all());
+    }
+    // What it refuses.
+    for kind in [EntryType::XHeader, EntryType::XGlobalHeader, EntryType::GNUSparse] {
+        let run = checked(&[("a.ko", EntryType::Regular, &harmless), ("b", kind, b"13 path=b.ko\n")]);
+        assert_eq!(run.status, 3, "{kind:?}: {}", run.all());
+        assert!(run.stderr.contains("p.deb: broken package: it has a kind of entry that no Debian package has"));
+    }
+}
+
+#[test]
+fn long_names_in_a_debian_package() {
+    let folder = folder();
+    let module = std::fs::read(testdata("6.1/sg_get.ko")).unwrap();
+    let checked = |name: &[u8]| {
+        let files: [(&str, EntryType, &[u8]); 3] = [
+            ("././@LongLink", EntryType::GNULongName, name),
+            ("short", EntryType::Regular, &module),
+            ("next", EntryType::Regular, b"no module"),
+        ];
+        check(&[&write(folder.path(), "p.deb", deb(&files, ".gz"))])
+    };
+    let name = format!("./{}/a.ko", "folder/".repeat(40));
+    let run = checked(format!("{name}\0").as_bytes());
+    assert_eq!(run.status, 1, "{}", run.all());
+    assert!(run.stdout.contains(&format!("p.deb!{}\n", &name[2..])), "{}", run.all());
+    // One of a mebibyte, that is one of any length.
+    let run = checked(&vec![b'a'; 1 << 20]);
+    assert_eq!(run.status, 3, "{}", run.all());
+    assert!(run.stderr.contains("broken package: the name of a file is longer than any path"), "{}", run.all());
 }
 
 #[test]
@@ -143,7 +203,7 @@ fn an_rpm_is_judged_as_its_tree() {
     }
     let whole = rpm(&files, ".xz");
     for (bytes, message) in [
-        (&whole[..50], "broken package: it ends within its headers"),
+        (&whole[..50], "broken package: it is cut short"),
         (&whole[..200], "broken package: "),
         (&whole[..whole.len() / 2], "broken package: "),
         (&[&whole[..96], &[0; 64]].concat(), "broken package: there is no header where one has to be"),
