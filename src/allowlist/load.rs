@@ -55,26 +55,31 @@ pub enum LoadError {
     Faults(Vec<Fault>),
 }
 
-/// The files of one folder, by their plain names.
-type Files = BTreeMap<&'static str, SourceFile>;
+/// One folder of allowlists.
+#[derive(Debug, Clone)]
+pub struct Folder {
+    /// The folder as the user knows it.
+    pub name: String,
+    /// Its files, by their plain names.
+    pub files: BTreeMap<&'static str, SourceFile>,
+}
 
 impl Allowlists {
     /// Reads allowlists; every fault of every file is reported together. `rules` are the ids that waivers can name.
     pub fn load(origin: &Origin, rules: &[&str]) -> Result<Self, LoadError> {
         let base = match &origin.replace {
-            Some(folder) => read_folder(folder)?,
-            None => embedded(),
+            Some(folder) => Folder::read(folder)?,
+            None => Folder::embedded(),
         };
-        let mut source = match &origin.replace {
-            Some(folder) => folder.display().to_string(),
-            None => "embedded".to_owned(),
-        };
+        let added = origin.add.iter().map(|folder| Folder::read(folder)).collect::<Result<Vec<_>, _>>()?;
+        Self::of(&base, &added, rules)
+    }
+
+    /// The same from texts that were read already.
+    pub fn of(base: &Folder, added: &[Folder], rules: &[&str]) -> Result<Self, LoadError> {
         let mut faults = Vec::new();
-        let Some(policy_file) = base.get("policy.toml") else {
-            return Err(LoadError::Layout {
-                path: origin.replace.clone().unwrap_or_default(),
-                reason: "there is no policy.toml in it",
-            });
+        let Some(policy_file) = base.files.get("policy.toml") else {
+            return Err(LoadError::Layout { path: PathBuf::from(&base.name), reason: "there is no policy.toml in it" });
         };
         let Some(policy) = policy::read(policy_file, &mut faults) else { return Err(LoadError::Faults(faults)) };
         let mut allowlists = Self {
@@ -82,22 +87,20 @@ impl Allowlists {
             userspaces: BTreeMap::new(),
             registrations: BTreeMap::new(),
             waivers: Vec::new(),
-            source: String::new(),
+            source: base.name.clone(),
             sha256: String::new(),
         };
         let mut hash = Sha256::new();
-        allowlists.add(&base, rules, &mut hash, &mut faults);
-        for folder in &origin.add {
-            let files = read_folder(folder)?;
-            if let Some(extra) = files.get("policy.toml") {
+        allowlists.add(base, rules, &mut hash, &mut faults);
+        for folder in added {
+            if let Some(extra) = folder.files.get("policy.toml") {
                 faults.push(extra.fault(&(0..0), "a policy replaces, it does not add: give it with --allowlists"));
             }
-            source.push_str(" + ");
-            source.push_str(&folder.display().to_string());
-            allowlists.add(&files, rules, &mut hash, &mut faults);
+            allowlists.source.push_str(" + ");
+            allowlists.source.push_str(&folder.name);
+            allowlists.add(folder, rules, &mut hash, &mut faults);
         }
         if faults.is_empty() {
-            allowlists.source = source;
             allowlists.sha256 = text::digits(&hash.finalize());
             Ok(allowlists)
         } else {
@@ -106,7 +109,7 @@ impl Allowlists {
         }
     }
 
-    fn add(&mut self, files: &Files, rules: &[&str], hash: &mut Sha256, faults: &mut Vec<Fault>) {
+    fn add(&mut self, Folder { files, .. }: &Folder, rules: &[&str], hash: &mut Sha256, faults: &mut Vec<Fault>) {
         for (name, file) in files {
             hash.update(name.as_bytes());
             hash.update(b"\0");
@@ -135,40 +138,44 @@ impl Allowlists {
     }
 }
 
-fn embedded() -> Files {
-    EMBEDDED
-        .iter()
-        .map(|&(name, text)| (name, SourceFile { name: format!("allowlists/{name}").into(), text: text.into() }))
-        .collect()
-}
-
-/// Reads a folder of allowlists. A `.toml` file that nothing reads is an error: it is a misspelt one.
-fn read_folder(folder: &Path) -> Result<Files, LoadError> {
-    let io = |path: &Path| {
-        let path = path.to_owned();
-        move |source| LoadError::Io { path, source }
-    };
-    let mut files = Files::new();
-    for entry in std::fs::read_dir(folder).map_err(io(folder))? {
-        let path = entry.map_err(io(folder))?.path();
-        if path.extension().is_none_or(|extension| extension != "toml") {
-            continue;
-        }
-        let known = EMBEDDED.iter().find(|(name, _)| path.file_name().is_some_and(|file| file == *name));
-        let Some(&(name, _)) = known else {
-            return Err(LoadError::Layout { path, reason: "no allowlist has this name" });
+impl Folder {
+    /// The data that ships with symgate.
+    #[must_use]
+    pub fn embedded() -> Self {
+        let file = |&(name, text): &(&'static str, &str)| {
+            (name, SourceFile { name: format!("allowlists/{name}").into(), text: text.into() })
         };
-        // Whether it is a file comes first: to open a FIFO is to wait for its other end.
-        if !std::fs::metadata(&path).map_err(io(&path))?.is_file() {
-            return Err(LoadError::Layout { path, reason: "it is no regular file" });
-        }
-        let mut text = String::new();
-        let file = std::fs::File::open(&path).map_err(io(&path))?;
-        file.take(limits::ALLOWLIST_BYTES + 1).read_to_string(&mut text).map_err(io(&path))?;
-        if text.len() as u64 > limits::ALLOWLIST_BYTES {
-            return Err(LoadError::Layout { path, reason: "it is larger than any allowlist" });
-        }
-        files.insert(name, SourceFile { name: path.display().to_string().into(), text: text.into() });
+        Self { name: "embedded".to_owned(), files: EMBEDDED.iter().map(file).collect() }
     }
-    Ok(files)
+
+    /// Reads a folder. A `.toml` file that nothing reads is an error: it is a misspelt one.
+    pub fn read(folder: &Path) -> Result<Self, LoadError> {
+        let io = |path: &Path| {
+            let path = path.to_owned();
+            move |source| LoadError::Io { path, source }
+        };
+        let mut files = BTreeMap::new();
+        for entry in std::fs::read_dir(folder).map_err(io(folder))? {
+            let path = entry.map_err(io(folder))?.path();
+            if path.extension().is_none_or(|extension| extension != "toml") {
+                continue;
+            }
+            let known = EMBEDDED.iter().find(|(name, _)| path.file_name().is_some_and(|file| file == *name));
+            let Some(&(name, _)) = known else {
+                return Err(LoadError::Layout { path, reason: "no allowlist has this name" });
+            };
+            // Whether it is a file comes first: to open a FIFO is to wait for its other end.
+            if !std::fs::metadata(&path).map_err(io(&path))?.is_file() {
+                return Err(LoadError::Layout { path, reason: "it is no regular file" });
+            }
+            let mut text = String::new();
+            let file = std::fs::File::open(&path).map_err(io(&path))?;
+            file.take(limits::ALLOWLIST_BYTES + 1).read_to_string(&mut text).map_err(io(&path))?;
+            if text.len() as u64 > limits::ALLOWLIST_BYTES {
+                return Err(LoadError::Layout { path, reason: "it is larger than any allowlist" });
+            }
+            files.insert(name, SourceFile { name: path.display().to_string().into(), text: text.into() });
+        }
+        Ok(Self { name: folder.display().to_string(), files })
+    }
 }

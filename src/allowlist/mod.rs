@@ -16,7 +16,7 @@ mod waiver;
 use std::collections::BTreeMap;
 
 pub use date::Date;
-pub use load::{LoadError, Origin};
+pub use load::{Folder, LoadError, Origin};
 pub use policy::{Family, Policy, Subsystem};
 pub use registration::{Owes, Registration, Use};
 pub use source::{Fault, Place, SourceFile};

@@ -48,7 +48,7 @@ pub enum Stage {
 }
 
 /// All that a module says of itself.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModuleFacts {
     /// How far its build has come.
     pub stage: Stage,
