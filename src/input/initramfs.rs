@@ -11,6 +11,9 @@ use super::package::{Bounded, Kind, Member, PATH_BYTES, take};
 /// Length of a header, in bytes: a magic number and thirteen numbers of eight digits.
 const HEADER_BYTES: usize = 110;
 
+/// As many bytes as tell what an archive is, or how it is packed.
+const START_BYTES: u64 = 6;
+
 /// Archives within archives; an initramfs has one level.
 const DEPTH: u8 = 2;
 
@@ -28,18 +31,21 @@ pub(super) fn modules(stream: &mut dyn BufRead, visit: &mut dyn FnMut(Member)) -
 pub(super) fn archives(stream: &mut dyn BufRead, depth: u8, visit: &mut dyn FnMut(Member)) -> io::Result<()> {
     loop {
         skip_zeros(stream)?;
-        let start = stream.fill_buf()?;
+        // Not what the buffer happens to hold: that may end anywhere.
+        let mut start = Vec::new();
+        (&mut *stream).take(START_BYTES).read_to_end(&mut start)?;
         if start.is_empty() {
             return Ok(());
         }
-        if is_cpio(start) {
-            archive(stream, visit)?;
+        let mut whole = start.as_slice().chain(&mut *stream);
+        if is_cpio(&start) {
+            archive(&mut whole, visit)?;
             continue;
         }
-        let Some(compression) = Compression::of(start).filter(|_| depth > 0) else {
+        let Some(compression) = Compression::of(&start).filter(|_| depth > 0) else {
             return Err(invalid("what follows is neither a cpio archive nor packed in a way that is read"));
         };
-        let mut unpacked = BufReader::new(Bounded::new(compression.reader(stream)));
+        let mut unpacked = BufReader::new(Bounded::new(compression.reader(whole)));
         return archives(&mut unpacked, depth - 1, visit);
     }
 }

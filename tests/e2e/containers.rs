@@ -186,6 +186,22 @@ fn an_initramfs_is_judged_as_its_tree() {
 }
 
 #[test]
+fn archives_of_an_initramfs_may_start_anywhere() {
+    let folder = folder();
+    let module = std::fs::read(testdata("6.1/sg_get.ko")).unwrap();
+    let early = cpio(&[("readme", 0o100_644, b"nothing")]);
+    // Around the end of a reader's first buffer.
+    for start in 8180..8200 {
+        for ending in ENDINGS {
+            let late = pack(&cpio(&[("a.ko", 0o100_644, &module)]), ending);
+            let image = [&early[..], &vec![0; start - early.len()], &late].concat();
+            let run = check(&[&write(folder.path(), "initrd.img", image)]);
+            assert_eq!(run.status, 1, "{start} {ending}: {}", run.all());
+        }
+    }
+}
+
+#[test]
 fn an_rpm_is_judged_as_its_tree() {
     let folder = folder();
     let place = folder.path();
