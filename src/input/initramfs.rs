@@ -57,6 +57,10 @@ fn archive(stream: &mut dyn BufRead, visit: &mut dyn FnMut(Member)) -> io::Resul
     loop {
         let mut header = [0; HEADER_BYTES];
         stream.read_exact(&mut header)?;
+        // The library takes a sign for part of a number, the kernel does not.
+        if !header.iter().all(u8::is_ascii_hexdigit) {
+            return Err(invalid("a number in its headers is none"));
+        }
         let length = header.get(94..102).and_then(|digits| std::str::from_utf8(digits).ok());
         let length = length.and_then(|digits| u32::from_str_radix(digits, 16).ok());
         if length.is_none_or(|length| u64::from(length) > PATH_BYTES) {
@@ -67,7 +71,7 @@ fn archive(stream: &mut dyn BufRead, visit: &mut dyn FnMut(Member)) -> io::Resul
             entry.finish()?;
             return Ok(());
         }
-        let name = entry.entry().name().trim_start_matches("./").to_owned();
+        let name = until_nul(entry.entry().name()).trim_start_matches("./").to_owned();
         let len = u64::from(entry.entry().file_size());
         let kind = match entry.entry().mode() & FORMAT {
             // Of hard links only the last has the content.
@@ -77,13 +81,18 @@ fn archive(stream: &mut dyn BufRead, visit: &mut dyn FnMut(Member)) -> io::Resul
             0o120_000 => {
                 let mut target = Vec::new();
                 entry.by_ref().take(PATH_BYTES).read_to_end(&mut target)?;
-                Kind::Link(String::from_utf8_lossy(&target).into_owned())
+                Kind::Link(until_nul(&String::from_utf8_lossy(&target)).to_owned())
             }
             _ => Kind::Other,
         };
         take(&name, kind, len, &mut entry, visit)?;
         entry.finish()?;
     }
+}
+
+/// What the kernel takes a name for.
+fn until_nul(name: &str) -> &str {
+    name.split_once('\0').map_or(name, |(name, _)| name)
 }
 
 fn skip_zeros(stream: &mut dyn BufRead) -> io::Result<()> {

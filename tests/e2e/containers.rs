@@ -261,6 +261,13 @@ fn an_initramfs_that_is_broken() {
     let mut long = whole.clone();
     long[94..102].copy_from_slice(b"ffffffff");
     told(&long, "broken package: the name of a file is longer than any path");
+    // Where the kernel reads a number by another rule than ours, it reads other files.
+    let mut signed = whole.clone();
+    signed[54..62].copy_from_slice(b"+0000000");
+    told(&signed, "broken package: a number in its headers is none");
+    // To the kernel a name ends at the first NUL.
+    let run = check(&[&write(folder.path(), "initrd.img", cpio(&[("a.ko\0.txt", 0o100_644, &module)]))]);
+    assert!(run.stdout.contains("initrd.img!a.ko\n"), "{}", run.all());
     // Archives in archives in archives.
     let mut nested = whole;
     for _ in 0..4 {
