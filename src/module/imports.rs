@@ -162,7 +162,7 @@ fn names<'d>(symbols: &Symbols<'d>, mut wanted: Vec<Symbol>, problems: &mut Vec<
 /// which it makes itself (`arch/powerpc/kernel/module_64.c:dedotify`, 7.2).
 pub(super) fn loader_name(name: &str, machine: Machine) -> &str {
     match name.strip_prefix('.') {
-        Some(rest) if elf::Machine(machine.number) == elf::EM_PPC64 && rest != "TOC." => rest,
+        Some(rest) if elf::Machine(machine.number) == elf::EM_PPC64 && !matches!(rest, "" | "TOC.") => rest,
         _ => name,
     }
 }

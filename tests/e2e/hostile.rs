@@ -201,6 +201,11 @@ fn dots_come_off_on_powerpc() {
     assert!(run.stdout.contains("module m gets at dma-buf"), "{}", run.all());
     // Elsewhere a dot is part of the name, which nobody exports.
     assert_eq!(check_file("m.ko", &Ko::importing("m", &[".dma_buf_get"]).build()).status, 0);
+    // Of a name that is nothing else the dot stays: no import is without a name.
+    let folder = folder();
+    let path = write(folder.path(), "m.ko", Ko { machine: PPC64LE, ..Ko::importing("m", &["."]) }.build());
+    let module = &crate::support::run(["inspect", "--format", "json", &path]).json()["modules"][0];
+    assert_eq!(module["imports"][0]["symbol"], ".", "{module}");
 }
 
 #[test]
