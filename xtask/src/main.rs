@@ -7,7 +7,9 @@ mod apt;
 mod bench;
 mod containers;
 mod corpus;
+mod fuzz;
 mod oracle;
+mod seeds;
 mod shell;
 mod testdata;
 
@@ -21,6 +23,7 @@ const TASKS: [Task; 5] = [
     ("containers", containers::task, "[KERNEL...]  compare packages, images and lists with their trees"),
     ("testdata", testdata::task, "[SUITE...]  build the test modules again (root, debootstrap)"),
     ("bench", bench::task, "[KERNEL...]   time symgate against depmod over them, in pairs"),
+    ("fuzz", fuzz::task, "[SECONDS] [TARGET...]  feed each reader what nobody would write"),
 ];
 
 fn main() -> ExitCode {

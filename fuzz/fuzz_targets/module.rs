@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A module's bytes become facts, and the facts a judgement.
+#![no_main]
+
+use symgate::gate::Profile;
+use symgate_fuzz::{judged, read};
+
+const PROFILES: [Profile; 3] = [Profile::Kbuild, Profile::Distro, Profile::Audit];
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    if let Ok(facts) = read::facts(bytes) {
+        judged::judge(judged::embedded(), &facts, PROFILES[bytes.len() % PROFILES.len()]);
+    }
+});

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The whole judgement of one module by the embedded allowlists, and the reports of it.
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+use symgate::allowlist::{Allowlists, Folder};
+use symgate::check::{Gathered, Judged};
+use symgate::exports::{ExportTable, Provided};
+use symgate::gate::{Context, Judgement, Profile, Terms, Verdict, rules};
+use symgate::module::{ModuleFacts, ModuleName};
+use symgate::report::{self, CheckReport};
+use symgate::symvers;
+
+/// What the kernel that the test modules are built for exports.
+const SYMVERS: &[u8] = include_bytes!("../../testdata/6.1/Module.symvers");
+
+/// How reports name the module.
+const LABEL: &str = "m.ko";
+
+/// The allowlists that ship with symgate.
+pub fn embedded() -> &'static Allowlists {
+    static EMBEDDED: OnceLock<Allowlists> = OnceLock::new();
+    EMBEDDED.get_or_init(|| {
+        Allowlists::of(&Folder::embedded(), &[], &rules::ids()).expect("the embedded allowlists are good")
+    })
+}
+
+/// Judges a module, and writes every report of it.
+pub fn judge(allowlists: &Allowlists, facts: &ModuleFacts, profile: Profile) {
+    let gathered = gathered(facts);
+    let terms = Terms { profile, today: allowlists.policy.date, overrides: BTreeMap::new() };
+    let context = Context::new(allowlists, &gathered.exports, terms);
+    let Some((label, facts)) = gathered.modules.first() else { return };
+    let judgement = context.judge(label, facts);
+    denied_or_allowed(&judgement);
+    inspected(&judgement);
+    let judged = Judged { modules: vec![judgement], unreadable: Vec::new() };
+    reported(&CheckReport { context: &context, gathered: &gathered, judged: &judged, all: true });
+}
+
+/// The module, and a table of exports as a run makes it: first the kernel's, then the module's own.
+fn gathered(facts: &ModuleFacts) -> Gathered {
+    let mut exports = ExportTable::default();
+    exports.add_symvers(symvers::parse(SYMVERS).expect("the test modules' Module.symvers is good"));
+    let provider = facts.name.clone().unwrap_or_else(|| ModuleName::from_path(LABEL));
+    for export in &facts.exports {
+        exports.add(Provided { export: export.clone(), path: LABEL.into(), provider: provider.clone() });
+    }
+    let modules = vec![(LABEL.to_owned(), facts.clone())];
+    Gathered { modules, module_files: 1, empty_list: false, exports, errors: Vec::new() }
+}
+
+/// Who gets at a family and is not registered for it does not pass, and neither does who is malformed.
+fn denied_or_allowed(judgement: &Judgement<'_>) {
+    let subject = &judgement.subject;
+    let unregistered = subject.gets_at_a_family() && subject.registration.is_none();
+    let broken = !subject.facts.problems.is_empty();
+    let waived = judgement.findings.iter().any(|finding| finding.waiver.is_some());
+    if (unregistered || broken) && !waived {
+        assert_eq!(judgement.verdict, Verdict::Deny, "{:?}", judgement.findings);
+    }
+}
+
+fn inspected(judgement: &Judgement<'_>) {
+    let mut text = Vec::new();
+    report::inspect::human(&mut text, judgement, true).expect("memory takes everything");
+    harmless(&text);
+    let mut json = Vec::new();
+    report::inspect::json(&mut json, std::slice::from_ref(judgement)).expect("memory takes everything");
+    parses(&json);
+}
+
+fn reported(report: &CheckReport<'_>) {
+    let mut human = Vec::new();
+    report::human::check(&mut human, report).expect("memory takes everything");
+    harmless(&human);
+    let mut kbuild = Vec::new();
+    report::kbuild::check(&mut kbuild, report).expect("memory takes everything");
+    harmless(&kbuild);
+    let mut json = Vec::new();
+    report::json::check(&mut json, report).expect("memory takes everything");
+    parses(&json);
+}
+
+/// A report does nothing to a terminal but set colours.
+fn harmless(report: &[u8]) {
+    let text = std::str::from_utf8(report).expect("a report is UTF-8");
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('\u{1b}') {
+        assert!(before.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
+        let (colours, behind) = after.split_once('m').expect("an escape sequence that sets colours");
+        assert!(colours.bytes().all(|byte| matches!(byte, b'[' | b';' | b'0'..=b'9')), "{text:?}");
+        rest = behind;
+    }
+    assert!(rest.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
+}
+
+fn parses(json: &[u8]) {
+    serde_json::from_slice::<serde::de::IgnoredAny>(json).expect("a report is JSON");
+}
