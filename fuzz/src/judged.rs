@@ -2,7 +2,7 @@
 //! The whole judgement of one module by the embedded allowlists, and the reports of it.
 
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
+use std::sync::{Once, OnceLock};
 
 use symgate::allowlist::{Allowlists, Folder};
 use symgate::check::{Gathered, Judged};
@@ -28,6 +28,7 @@ pub fn embedded() -> &'static Allowlists {
 
 /// Judges a module, and writes every report of it.
 pub fn judge(allowlists: &Allowlists, facts: &ModuleFacts, profile: Profile) {
+    on_this_thread();
     let gathered = gathered(facts);
     let terms = Terms { profile, today: allowlists.policy.date, overrides: BTreeMap::new() };
     let context = Context::new(allowlists, &gathered.exports, terms);
@@ -37,6 +38,15 @@ pub fn judge(allowlists: &Allowlists, facts: &ModuleFacts, profile: Profile) {
     inspected(&judgement);
     let judged = Judged { modules: vec![judgement], unreadable: Vec::new() };
     reported(&CheckReport { context: &context, gathered: &gathered, judged: &judged, all: true });
+}
+
+/// Lets the library use no thread but this: to wake another takes longer than what is to be done.
+fn on_this_thread() {
+    static POOL: Once = Once::new();
+    POOL.call_once(|| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread().build_global();
+        pool.expect("there is no pool yet");
+    });
 }
 
 /// The module, and a table of exports as a run makes it: first the kernel's, then the module's own.

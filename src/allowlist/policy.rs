@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use globset::{Glob, GlobMatcher};
+use globset::{Glob, GlobSet, GlobSetBuilder};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -11,6 +11,7 @@ use super::date::Date;
 use super::source::{Fault, Place, SourceFile};
 use super::userspace::Axis;
 use crate::exports::Provided;
+use crate::limits;
 use crate::module::ModuleName;
 
 /// The operator's policy.
@@ -38,7 +39,7 @@ pub struct Family {
     namespaces: BTreeSet<String>,
     providers: BTreeSet<ModuleName>,
     names: BTreeSet<String>,
-    globs: Vec<GlobMatcher>,
+    globs: GlobSet,
     acquiring: BTreeSet<String>,
     others: BTreeSet<String>,
 }
@@ -62,7 +63,7 @@ impl Family {
 
     /// Whether a symbol is a member by a pattern of its name.
     fn fits_name(&self, symbol: &str) -> bool {
-        self.names.contains(symbol) || self.globs.iter().any(|glob| glob.is_match(symbol))
+        self.names.contains(symbol) || self.globs.is_match(symbol)
     }
 
     /// Whether an export is a member by where it comes from.
@@ -214,6 +215,14 @@ fn is_pattern(text: &str) -> bool {
     text.contains(['*', '?', '[', '{'])
 }
 
+/// A pattern; the library's stack is only as deep as its brackets are allowed to be.
+fn read_pattern(text: &str) -> Result<Glob, String> {
+    if text.len() > limits::NAME_BYTES {
+        return Err("a pattern is longer than any symbol".to_owned());
+    }
+    Glob::new(text).map_err(|error| error.to_string())
+}
+
 fn read_family(file: &SourceFile, raw: RawFamily, faults: &mut Vec<Fault>) -> Family {
     let name = raw.name.span();
     let place = file.place(&name);
@@ -224,7 +233,7 @@ fn read_family(file: &SourceFile, raw: RawFamily, faults: &mut Vec<Fault>) -> Fa
         namespaces: BTreeSet::new(),
         providers: raw.providers.iter().map(|name| ModuleName::new(name)).collect(),
         names: BTreeSet::new(),
-        globs: Vec::new(),
+        globs: GlobSet::empty(),
         acquiring: BTreeSet::new(),
         others: BTreeSet::new(),
     };
@@ -234,15 +243,20 @@ fn read_family(file: &SourceFile, raw: RawFamily, faults: &mut Vec<Fault>) -> Fa
         }
         family.namespaces.insert(namespace.into_inner());
     }
+    let mut globs = GlobSetBuilder::new();
     for symbol in raw.symbols {
-        if is_pattern(symbol.get_ref()) {
-            match Glob::new(symbol.get_ref()) {
-                Ok(glob) => family.globs.push(glob.compile_matcher()),
-                Err(error) => faults.push(file.fault(&symbol.span(), error.to_string())),
-            }
-        } else {
+        if !is_pattern(symbol.get_ref()) {
             family.names.insert(symbol.into_inner());
+            continue;
         }
+        match read_pattern(symbol.get_ref()) {
+            Ok(glob) => drop(globs.add(glob)),
+            Err(reason) => faults.push(file.fault(&symbol.span(), reason)),
+        }
+    }
+    match globs.build() {
+        Ok(globs) => family.globs = globs,
+        Err(error) => faults.push(file.fault(&name, error.to_string())),
     }
     for (symbols, into) in [(raw.acquiring, &mut family.acquiring), (raw.others, &mut family.others)] {
         for symbol in symbols {

@@ -200,3 +200,21 @@ fn bad_folders_and_files() {
         "sg_get is registered at @DIR@/modules.toml:2 already",
     );
 }
+
+#[test]
+fn a_pattern_that_no_library_survives_is_a_fault() {
+    let folder = folder();
+    let policy = std::fs::read_to_string(root().join("allowlists/policy.toml")).unwrap();
+    let told = |pattern: &str, message: &str| {
+        let other = policy.replace("\"nvidia_p2p_*\"", &format!("\"{pattern}\""));
+        assert_ne!(other, policy);
+        write(folder.path(), "policy.toml", other);
+        let run = check_get("--allowlists", folder.path());
+        assert_eq!(run.status, 2, "{}", run.all());
+        assert!(run.stderr.contains(message), "{}", run.all());
+    };
+    // Brackets in brackets, so deep that the stack ends; and so many of them that no matcher can be built.
+    told(&format!("{}a{}", "{".repeat(20_000), "}".repeat(20_000)), "a pattern is longer than any symbol");
+    told(&"[!a]".repeat(100_000), "a pattern is longer than any symbol");
+    told("a{b", "unclosed alternate group");
+}
