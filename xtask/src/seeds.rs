@@ -156,6 +156,7 @@ fn packages(
         ("device.ko", EntryType::Char, b""),
     ];
     deb.add(&name, &pack::deb(&entries, ending))?;
+    deb.add("files", &pack::tar(&entries))?;
     let small: [(&str, EntryType, &[u8]); 1] = [("./a.ko", EntryType::Regular, b"module")];
     deb.add(&format!("small{ending}"), &pack::deb(&small, ending))?;
     let files: [(&str, u32, &[u8]); 4] = [
@@ -174,6 +175,10 @@ fn packed(corpus: &Corpus<'_>, module: &[u8], ending: &str) -> Result<(), TaskEr
     let text = "some text, some more text, and again some text ".repeat(20);
     for (name, bytes) in [("nothing", &b""[..]), ("text", text.as_bytes()), ("module", module)] {
         let packed = pack::pack(bytes, ending);
+        if ending == ".xz" {
+            // Behind the headers of stream and block.
+            corpus.add(&format!("{name}-block"), packed.get(24..).unwrap_or_default())?;
+        }
         corpus.add(name, &packed)?;
         corpus.add(&format!("{name}-twice"), &packed.repeat(2))?;
     }
