@@ -9,7 +9,7 @@ use anstream::AutoStream;
 use clap::ValueEnum;
 
 use super::common::OutputArgs;
-use crate::input::InputError;
+use crate::input::{InputError, door};
 
 /// When to use colours.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -55,8 +55,10 @@ pub(super) fn write(
                 let message = format!("{} is an input, too", path.display());
                 return Err(io::Error::new(ErrorKind::InvalidInput, message));
             }
-            let file = File::create(path)
-                .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+            let named = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+            // To open a FIFO is to wait for its reader.
+            door::takes_a_report(path).map_err(|error| io::Error::new(ErrorKind::InvalidInput, named(&error)))?;
+            let file = File::create(path).map_err(|error| io::Error::new(error.kind(), named(&error)))?;
             let choice = match args.color {
                 ColorChoice::Always => anstream::ColorChoice::Always,
                 ColorChoice::Auto | ColorChoice::Never => anstream::ColorChoice::Never,

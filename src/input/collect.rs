@@ -4,17 +4,18 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsString;
-use std::fs::{self, File, FileType};
+use std::fs::{self, File};
 use std::io::{BufReader, ErrorKind, Read};
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use walkdir::{DirEntry, WalkDir};
 
 use super::compression::Compression;
-use super::read::{is_image, start_of};
+use super::door::{self, describe};
+use super::read::{caught, is_image, start_of};
 use super::{InputError, InputErrorKind, deb, initramfs, list, rpm};
-use crate::{symvers, text};
+use crate::{limits, symvers, text};
 
 /// A file that is to be read as a module.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,7 +95,7 @@ pub fn collect(paths: &[PathBuf]) -> Collected {
     let mut modules = BTreeMap::new();
     for path in paths {
         let list = path.to_str().and_then(|path| path.strip_prefix('@')).map(Path::new);
-        let listed = list.map(|list| list::paths(&mut File::open(list)?));
+        let listed = list.map(|list| list::paths(&mut door::stream(list)?.0));
         match listed {
             None => take(path, &mut modules, &mut found),
             Some(Ok(listed)) => listed.iter().for_each(|path| take(path, &mut modules, &mut found)),
@@ -118,11 +119,11 @@ fn take(path: &Path, modules: &mut BTreeMap<OsString, ModuleFile>, found: &mut C
         Ok(meta) if meta.is_dir() => return search(path, &label, modules, found),
         Ok(meta) if !meta.is_file() => Err(InputErrorKind::NotAFile(describe(meta.file_type()))),
         Ok(_) if path.ends_with("modules.order") => take_order(path, modules, found),
-        Ok(meta) => File::open(path).map_err(Into::into).and_then(|file| {
+        Ok(meta) => door::file(path).and_then(|(file, _)| {
             let start = start_of(&file)?;
             if is_reference(path, &file, &start) {
                 found.references.push(path.to_owned());
-            } else if let Some(format) = package_format(path, &start)? {
+            } else if let Some(format) = caught(|| package_format(path, &start))? {
                 found.packages.push(PackageFile { label: label.clone(), path: path.to_owned(), format });
             } else if let Some(what) = unsupported(&start) {
                 return Err(InputErrorKind::Unsupported(what));
@@ -144,7 +145,7 @@ fn take_order(
     found: &mut Collected,
 ) -> Result<(), InputErrorKind> {
     let folder = path.parent().unwrap_or(Path::new(""));
-    let listed = list::modules(&mut File::open(path)?, folder, &Path::exists)?;
+    let listed = list::modules(&mut door::file(path)?.0, folder, &Path::exists)?;
     found.empty_list |= listed.is_empty();
     for path in listed {
         let label = shown(path.strip_prefix(folder).unwrap_or(&path));
@@ -270,20 +271,6 @@ fn is_reference(path: &Path, file: &File, start: &[u8]) -> bool {
     module_ending(&name) == Ending::Other && (symvers::looks_like(start) || is_image(file, start))
 }
 
-pub(super) fn describe(kind: FileType) -> &'static str {
-    if kind.is_dir() {
-        "a directory"
-    } else if kind.is_fifo() {
-        "a FIFO"
-    } else if kind.is_socket() {
-        "a socket"
-    } else if kind.is_block_device() || kind.is_char_device() {
-        "a device"
-    } else {
-        "something else"
-    }
-}
-
 /// The kind of package that a file is. What is packed can be a module or an initramfs, which its first unpacked bytes
 /// tell; what does not unpack is left for the one that reads it to complain of.
 fn package_format(path: &Path, start: &[u8]) -> Result<Option<Format>, InputErrorKind> {
@@ -297,7 +284,13 @@ fn package_format(path: &Path, start: &[u8]) -> Result<Option<Format>, InputErro
         None => start.to_vec(),
         Some(compression) => {
             let mut unpacked = [0; 6];
-            let packed = BufReader::new(File::open(path)?);
+            let (file, meta) = door::file(path)?;
+            if meta.len() > limits::FILE_BYTES {
+                return Err(InputErrorKind::TooLarge { len: meta.len(), limit: limits::FILE_BYTES });
+            }
+            // Not all of it: what is packed to nothing can go on for long. A zstd decoder gives nothing before it has more
+            // than its window.
+            let packed = BufReader::new(file.take(2 * limits::ZSTD_WINDOW_BYTES));
             match compression.reader(packed).read_exact(&mut unpacked) {
                 Ok(()) => unpacked.to_vec(),
                 Err(_) => return Ok(None),

@@ -4,6 +4,7 @@
 mod collect;
 mod compression;
 mod deb;
+pub(crate) mod door;
 mod initramfs;
 mod kernel_image;
 pub mod list;

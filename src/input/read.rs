@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! From a file to facts, for one module or for a whole tree at once.
 
-use std::fs::{self, File, Metadata};
+use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use object::read::ReadCache;
 use rayon::prelude::*;
 
-use super::collect::describe;
 use super::compression::Compression;
+use super::door;
 use super::kernel_image::{self, Image, START_BYTES};
 use super::package::{Member, members};
 use super::{InputError, InputErrorKind, ModuleFile, PackageFile};
@@ -29,7 +29,7 @@ pub type Doubt<'d> = dyn Fn(&ModuleFacts) -> bool + Sync + 'd;
 pub fn read_module(path: &Path, doubt: &Doubt<'_>) -> Result<ModuleFacts, InputErrorKind> {
     let is_object = path.extension().is_some_and(|extension| extension == "o");
     let reader = if is_object { ModuleFacts::read_object } else { ModuleFacts::read };
-    let (mut file, meta) = open(path)?;
+    let (mut file, meta) = door::file(path)?;
     if meta.len() > limits::FILE_BYTES {
         return Err(InputErrorKind::TooLarge { len: meta.len(), limit: limits::FILE_BYTES });
     }
@@ -69,7 +69,11 @@ pub type Labelled = Result<(String, ModuleFacts), InputError>;
 
 /// Reads the modules of a package, each labelled `PACKAGE!MEMBER`.
 pub fn read_package(package: &PackageFile, doubt: &Doubt<'_>) -> Result<Vec<Labelled>, InputErrorKind> {
-    let (mut file, _) = open(&package.path)?;
+    caught(|| read_members(package, doubt))
+}
+
+fn read_members(package: &PackageFile, doubt: &Doubt<'_>) -> Result<Vec<Labelled>, InputErrorKind> {
+    let (mut file, _) = door::file(&package.path)?;
     let mut read = Vec::new();
     let mut batch: Vec<Member> = Vec::new();
     let mut held = 0;
@@ -99,17 +103,6 @@ pub fn read_package(package: &PackageFile, doubt: &Doubt<'_>) -> Result<Vec<Labe
     if read.is_empty() { Err(InputErrorKind::NoModules) } else { Ok(read) }
 }
 
-/// Opens a regular file. What it is comes first: to open a FIFO is to wait for its other end.
-fn open(path: &Path) -> Result<(File, Metadata), InputErrorKind> {
-    let kind = fs::metadata(path)?.file_type();
-    if !kind.is_file() {
-        return Err(InputErrorKind::NotAFile(describe(kind)));
-    }
-    let file = File::open(path)?;
-    let meta = file.metadata()?;
-    Ok((file, meta))
-}
-
 fn read_start(file: &mut File, start: &mut [u8; 6]) -> std::io::Result<usize> {
     let mut got = 0;
     while let Some(rest) = start.get_mut(got..).filter(|rest| !rest.is_empty()) {
@@ -124,8 +117,9 @@ fn read_start(file: &mut File, start: &mut [u8; 6]) -> std::io::Result<usize> {
 /// Reads a `Module.symvers` or a kernel image.
 pub fn read_reference(path: &Path) -> Result<Reference, InputError> {
     let read = || -> Result<Reference, InputErrorKind> {
-        let (file, meta) = open(path)?;
-        let start = start_of(&file)?;
+        let (file, meta) = door::stream(path)?;
+        // What comes through a pipe can't be looked at twice, and nobody pipes an image.
+        let start = if meta.is_file() { start_of(&file)? } else { Vec::new() };
         match kernel_image::image(&start) {
             Some(Image::Bare(what)) => Err(InputErrorKind::Untold(what)),
             Some(Image::Bz { offset, len }) => {
@@ -151,6 +145,7 @@ fn read_symvers(file: File, len: u64) -> Result<Reference, InputErrorKind> {
     let mut text = Vec::new();
     file.take(limits::SYMVERS_BYTES + 1).read_to_end(&mut text)?;
     if text.len() as u64 > limits::SYMVERS_BYTES {
+        let len = len.max(text.len() as u64);
         return Err(InputErrorKind::TooLarge { len, limit: limits::SYMVERS_BYTES });
     }
     Ok(Reference { exports: symvers::parse(&text)?, modules: true })
@@ -202,8 +197,8 @@ pub fn read_all(files: &[ModuleFile], doubt: &Doubt<'_>) -> Vec<Result<ModuleFac
     all.into_iter().map(|(_, facts)| facts).collect()
 }
 
-/// Makes an error of a panic: one module that symgate fails on must not lose the others.
-fn caught(read: impl FnOnce() -> Result<ModuleFacts, InputErrorKind>) -> Result<ModuleFacts, InputErrorKind> {
+/// Makes an error of a panic: one input that symgate, or a library, fails on must not lose the others.
+pub(super) fn caught<T>(read: impl FnOnce() -> Result<T, InputErrorKind>) -> Result<T, InputErrorKind> {
     catch_unwind(AssertUnwindSafe(read))
         .unwrap_or_else(|panic| Err(InputErrorKind::Internal(panic_text(panic.as_ref()))))
 }

@@ -6,6 +6,7 @@
 mod check;
 mod containers;
 mod determinism;
+mod doors;
 mod hostile;
 mod images;
 mod layouts;

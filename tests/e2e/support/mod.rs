@@ -6,7 +6,9 @@ pub(crate) mod pack;
 pub(crate) mod vmlinux;
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+use std::io::{Read, Seek, SeekFrom};
 
 use serde_json::Value;
 
@@ -61,13 +63,47 @@ pub(crate) fn finish(command: &mut Command) -> Run {
     let output = command.output().expect("the program starts");
     let text = |bytes: Vec<u8>| {
         let text = String::from_utf8(bytes).expect("output is UTF-8");
+    told(output.stdout, output.stderr, output.status)
+}
+
+fn told(stdout: Vec<u8>, stderr: Vec<u8>, status: std::process::ExitStatus) -> Run {
         text.replace(&root().display().to_string(), "@ROOT@")
     };
-    Run {
-        stdout: text(output.stdout),
-        stderr: text(output.stderr),
-        status: output.status.code().expect("no signal ended it"),
-    }
+    Run { stdout: text(stdout), stderr: text(stderr), status: status.code().expect("no signal ended it") }
+}
+
+/// Runs the program with two threads, two GB of address space and a minute: what takes more has failed.
+pub(crate) fn bounded<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Run {
+    let mut command = Command::new("/bin/sh");
+    let script = "ulimit -v 2000000 && exec \"$0\" \"$@\" --jobs 2";
+    command.current_dir(root()).env_clear().args(["-c", script, env!("CARGO_BIN_EXE_symgate")]).args(args);
+    let run = watched(&mut command);
+    assert!(!run.stderr.contains("panicked") && !run.stderr.contains("symgate failed on it"), "{}", run.all());
+    run
+}
+
+/// Runs a command for at most a minute. Its output goes to files, because nobody reads while it runs.
+pub(crate) fn watched(command: &mut Command) -> Run {
+    let [mut stdout, mut stderr] = [(); 2].map(|()| tempfile::tempfile().expect("a temporary file"));
+    let to = |file: &std::fs::File| Stdio::from(file.try_clone().expect("a second handle"));
+    let started = Instant::now();
+    let mut child = command.stdout(to(&stdout)).stderr(to(&stderr)).spawn().expect("the program starts");
+    let status = loop {
+        if let Some(status) = child.try_wait().expect("it is our own") {
+            break status;
+        }
+        if started.elapsed() > Duration::from_mins(1) {
+            child.kill().expect("it is our own");
+            panic!("it still runs after a minute");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    let text = |file: &mut std::fs::File| {
+        let mut bytes = Vec::new();
+        file.seek(SeekFrom::Start(0)).and_then(|_| file.read_to_end(&mut bytes)).expect("its output");
+        bytes
+    };
+    told(text(&mut stdout), text(&mut stderr), status)
 }
 
 /// `symgate check` on the day of the tests.
