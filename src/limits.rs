@@ -11,6 +11,13 @@ pub const FILE_BYTES: u64 = 1 << 30;
 /// Largest size that a package may unpack to, in bytes. The largest, a kernel's debug info, unpacks to some 6 GiB.
 pub const PACKAGE_BYTES: u64 = 16 << 30;
 
+/// How many bytes each packed byte may unpack to, where something unpacks to more than [`SMALL_BYTES`]. Stock modules stay
+/// below 30 but for a few tables that reach 100, and no package reaches 20.
+pub const RATIO: u64 = 256;
+
+/// Size up to which it does not matter how well something was packed, in bytes: more than twice the biggest stock module.
+pub const SMALL_BYTES: u64 = 128 << 20;
+
 /// Bytes of a package's modules that are held at once, to be read on all threads.
 pub const BATCH_BYTES: usize = 64 << 20;
 

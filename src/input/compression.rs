@@ -2,12 +2,20 @@
 //! The compressions that a module is installed with (`scripts/Makefile.modinst`, 7.2), told by their first
 //! bytes as the kernel and kmod do, and unpacked within limits.
 
+use std::cell::Cell;
 use std::io::{self, BufRead, Read};
+use std::rc::Rc;
 
 use lzma_rust2::XzReader;
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
 use crate::limits;
+
+/// Bytes that are set aside first for what does not claim a size.
+const FIRST_BYTES: u64 = 1 << 16;
+
+/// Most bytes that are taken at once from a Zstandard frame.
+const ZSTD_STEP_BYTES: usize = 1 << 20;
 
 /// What a module can be packed with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,21 +71,39 @@ impl Compression {
 
     /// Unpacks all of `packed`; nothing may be left over behind it.
     pub fn unpack(self, packed: &[u8], limit: u64) -> Result<Vec<u8>, UnpackError> {
-        // What the packed data claims only sets how much is set aside at first.
         let claimed = match self {
             Self::Xz => lzma_rust2::xz_uncompressed_size(io::Cursor::new(packed)).unwrap_or(0),
             Self::Zstd | Self::Gzip => 0,
         };
-        let mut unpacked = Vec::new();
-        let claimed = usize::try_from(claimed.min(limit)).unwrap_or(0);
-        // One byte more than claimed, so that the read that finds the end needs no larger buffer.
-        unpacked.try_reserve_exact(claimed.saturating_add(1)).map_err(|_| self.broken("its size is absurd"))?;
-        let read = self.reader(packed).take(limit.saturating_add(1)).read_to_end(&mut unpacked);
-        read.map_err(|error| self.broken(&error.to_string()))?;
-        if unpacked.len() as u64 > limit {
-            return Err(UnpackError::TooLarge { limit });
+        // What claims to be larger is refused for it, whether it tells the truth or not.
+        let most = limit.min(most_of(packed.len() as u64));
+        if claimed > most {
+            return Err(UnpackError::TooLarge { limit: most });
         }
-        Ok(unpacked)
+        let mut unpacked = Vec::new();
+        let mut reader = self.bounded(packed, limit);
+        // One byte more than claimed, so that the read that finds the end needs no larger buffer.
+        let mut room = if claimed == 0 { FIRST_BYTES } else { claimed.min(limits::SMALL_BYTES) + 1 };
+        loop {
+            let more = usize::try_from(room).unwrap_or(usize::MAX);
+            unpacked.try_reserve_exact(more).map_err(|_| self.broken("there is no memory for what it unpacks to"))?;
+            let got = reader.by_ref().take(room).read_to_end(&mut unpacked);
+            match (got, reader.exceeded) {
+                (_, Some(limit)) => return Err(UnpackError::TooLarge { limit }),
+                (Err(error), None) => return Err(self.broken(&error.to_string())),
+                (Ok(got), None) if got < more => return Ok(unpacked),
+                // Twice as much, but never more than it takes to see that it is too much.
+                (Ok(_), None) => room = (unpacked.len() as u64).min(limit.saturating_add(1) - unpacked.len() as u64),
+            }
+        }
+    }
+
+    /// Unpacks `packed` as it is read, and fails beyond `limit` bytes, or where a packed byte unpacks to more than any
+    /// does that is no bomb.
+    pub fn bounded<'r>(self, packed: impl BufRead + 'r, limit: u64) -> Bounded<'r> {
+        let taken = Rc::new(Cell::new(0));
+        let packed = Counted { inner: packed, taken: Rc::clone(&taken) };
+        Bounded { inner: self.reader(packed), limit, taken, given: 0, exceeded: None }
     }
 
     /// Unpacks `packed` as it is read. Several streams or frames in a row are one; anything else behind them is an
@@ -92,6 +118,73 @@ impl Compression {
 
     fn broken(self, reason: &str) -> UnpackError {
         UnpackError::Broken { name: self.name(), reason: reason.to_owned() }
+    }
+}
+
+/// What so many packed bytes may unpack to, in bytes.
+fn most_of(packed: u64) -> u64 {
+    packed.saturating_mul(limits::RATIO).max(limits::SMALL_BYTES)
+}
+
+/// Counts what is taken of packed data.
+struct Counted<R> {
+    inner: R,
+    taken: Rc<Cell<u64>>,
+}
+
+impl<R> Counted<R> {
+    fn count(&self, bytes: usize) {
+        self.taken.set(self.taken.get().saturating_add(bytes as u64));
+    }
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let got = self.inner.read(into)?;
+        self.count(got);
+        Ok(got)
+    }
+}
+
+impl<R: BufRead> BufRead for Counted<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.inner.fill_buf()
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.count(amount);
+        self.inner.consume(amount);
+    }
+}
+
+/// What unpacks, up to a limit.
+pub struct Bounded<'r> {
+    inner: Box<dyn Read + 'r>,
+    limit: u64,
+    /// Packed bytes that were taken.
+    taken: Rc<Cell<u64>>,
+    /// Unpacked bytes that were given.
+    given: u64,
+    /// The limit that was exceeded.
+    exceeded: Option<u64>,
+}
+
+impl std::fmt::Debug for Bounded<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Bounded").field("limit", &self.limit).field("given", &self.given).finish_non_exhaustive()
+    }
+}
+
+impl Read for Bounded<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let got = self.inner.read(into)?;
+        self.given = self.given.saturating_add(got as u64);
+        let limit = self.limit.min(most_of(self.taken.get()));
+        if self.given > limit {
+            self.exceeded = Some(limit);
+            return Err(io::Error::other(format!("it unpacks to more than {limit} bytes")));
+        }
+        Ok(got)
     }
 }
 
@@ -138,21 +231,21 @@ impl<R: BufRead> Read for ZstdReader<R> {
                     None => return Ok(0),
                 },
             };
-            if !frame.is_finished() {
-                let some = BlockDecodingStrategy::UptoBytes(into.len().max(1));
-                frame.decode_blocks(&mut self.packed, some).map_err(invalid)?;
-            }
+            // What is decoded is read first: the decoder would keep all that is not, and a small read asks for a block.
             let got = frame.read(into)?;
             if got > 0 || into.is_empty() {
                 return Ok(got);
             }
-            if frame.is_finished() {
-                let said = frame.get_checksum_from_data();
-                if said.is_some() && said != frame.get_calculated_checksum() {
-                    return Err(invalid("the checksum does not match"));
-                }
-                self.frame = None;
+            if !frame.is_finished() {
+                let some = BlockDecodingStrategy::UptoBytes(into.len().min(ZSTD_STEP_BYTES));
+                frame.decode_blocks(&mut self.packed, some).map_err(invalid)?;
+                continue;
             }
+            let said = frame.get_checksum_from_data();
+            if said.is_some() && said != frame.get_calculated_checksum() {
+                return Err(invalid("the checksum does not match"));
+            }
+            self.frame = None;
         }
     }
 }

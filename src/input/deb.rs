@@ -8,25 +8,29 @@ use std::io::{self, BufRead, Read};
 
 use super::InputErrorKind;
 use super::compression::Compression;
-use super::package::{Bounded, Kind, Member, PATH_BYTES, skip, take};
+use super::package::{Kind, Member, PATH_BYTES, skip, take};
+use crate::{limits, text};
 
 /// First bytes of an `ar` archive.
 pub(super) const MAGIC: [u8; 8] = *b"!<arch>\n";
+
+/// Largest record of a tar archive, in bytes. `dpkg-deb` writes records of 10 KiB.
+const RECORD_BYTES: u64 = 1 << 20;
 
 /// Gives every module of a package to `visit`, in the package's order.
 pub(super) fn modules(stream: &mut dyn BufRead, visit: &mut dyn FnMut(Member)) -> Result<(), InputErrorKind> {
     let (name, size) = find_data(stream)?;
     let mut packed = stream.take(size);
-    let unpacked: Box<dyn Read + '_> = match name.as_str() {
+    let files: Box<dyn Read + '_> = match name.as_str() {
         "data.tar" => Box::new(&mut packed),
-        "data.tar.xz" => Compression::Xz.reader(&mut packed),
-        "data.tar.zst" => Compression::Zstd.reader(&mut packed),
-        "data.tar.gz" => Compression::Gzip.reader(&mut packed),
+        "data.tar.xz" => unpacked(Compression::Xz, &mut packed),
+        "data.tar.zst" => unpacked(Compression::Zstd, &mut packed),
+        "data.tar.gz" => unpacked(Compression::Gzip, &mut packed),
         "data.tar.bz2" => return Err(InputErrorKind::Unsupported("a package packed with bzip2")),
         "data.tar.lzma" => return Err(InputErrorKind::Unsupported("a package packed with lzma")),
         _ => return Err(broken("its data.tar is packed in a way that nobody knows")),
     };
-    files(unpacked, visit).map_err(|error| broken(&error.to_string()))?;
+    read_files(files, visit).map_err(|error| broken(&error.to_string()))?;
     // A plain archive may end anywhere; what was to come then would not be missed.
     if packed.limit() > 0 && packed.fill_buf()?.is_empty() {
         return Err(broken("it is cut short"));
@@ -34,8 +38,13 @@ pub(super) fn modules(stream: &mut dyn BufRead, visit: &mut dyn FnMut(Member)) -
     Ok(())
 }
 
+fn unpacked<'r>(compression: Compression, packed: impl BufRead + 'r) -> Box<dyn Read + 'r> {
+    Box::new(compression.bounded(packed, limits::PACKAGE_BYTES))
+}
+
 fn broken(reason: &str) -> InputErrorKind {
-    InputErrorKind::Package(reason.to_owned())
+    // What the tar library says may quote what stands in a header.
+    InputErrorKind::Package(text::shown(reason).into_owned())
 }
 
 /// Name and size of the member that holds the files, whose first byte is the stream's next.
@@ -79,9 +88,9 @@ fn next_member(stream: &mut dyn BufRead) -> io::Result<Option<(String, u64)>> {
 }
 
 /// Reads the archive of the files.
-fn files(unpacked: Box<dyn Read + '_>, visit: &mut dyn FnMut(Member)) -> io::Result<()> {
+fn read_files(unpacked: Box<dyn Read + '_>, visit: &mut dyn FnMut(Member)) -> io::Result<()> {
     use tar::EntryType;
-    let mut archive = tar::Archive::new(Bounded::new(unpacked));
+    let mut archive = tar::Archive::new(unpacked);
     let (mut long_name, mut long_link) = (None, None);
     // Raw, because the library takes a long name of any length into memory.
     for entry in archive.entries()?.raw(true) {
@@ -113,6 +122,17 @@ fn files(unpacked: Box<dyn Read + '_>, visit: &mut dyn FnMut(Member)) -> io::Res
                 take(bare(&name), kind, len, &mut entry, visit)?;
             }
         }
+    }
+    read_padding(&mut archive.into_inner())
+}
+
+/// Reads what follows the end of the archive: zeros, up to a whole record. Whether all that was read before was right,
+/// some compressions tell at their own end only.
+fn read_padding(rest: &mut dyn Read) -> io::Result<()> {
+    let mut padding = Vec::new();
+    rest.take(RECORD_BYTES + 1).read_to_end(&mut padding)?;
+    if padding.len() as u64 > RECORD_BYTES || padding.iter().any(|byte| *byte != 0) {
+        return Err(invalid("something follows the end of its archive"));
     }
     Ok(())
 }

@@ -6,7 +6,8 @@ use std::io::{self, BufRead, BufReader, Read};
 
 use super::InputErrorKind;
 use super::compression::Compression;
-use super::package::{Bounded, Kind, Member, PATH_BYTES, take};
+use super::package::{Kind, Member, PATH_BYTES, take};
+use crate::limits;
 
 /// Length of a header, in bytes: a magic number and thirteen numbers of eight digits.
 const HEADER_BYTES: usize = 110;
@@ -45,7 +46,7 @@ pub(super) fn archives(stream: &mut dyn BufRead, depth: u8, visit: &mut dyn FnMu
         let Some(compression) = Compression::of(&start).filter(|_| depth > 0) else {
             return Err(invalid("what follows is neither a cpio archive nor packed in a way that is read"));
         };
-        let mut unpacked = BufReader::new(Bounded::new(compression.reader(whole)));
+        let mut unpacked = BufReader::new(compression.bounded(whole, limits::PACKAGE_BYTES));
         return archives(&mut unpacked, depth - 1, visit);
     }
 }
@@ -57,21 +58,13 @@ fn archive(stream: &mut dyn BufRead, visit: &mut dyn FnMut(Member)) -> io::Resul
     loop {
         let mut header = [0; HEADER_BYTES];
         stream.read_exact(&mut header)?;
-        // The library takes a sign for part of a number, the kernel does not.
-        if !header.iter().all(u8::is_ascii_hexdigit) {
-            return Err(invalid("a number in its headers is none"));
-        }
-        let length = header.get(94..102).and_then(|digits| std::str::from_utf8(digits).ok());
-        let length = length.and_then(|digits| u32::from_str_radix(digits, 16).ok());
-        if length.is_none_or(|length| u64::from(length) > PATH_BYTES) {
-            return Err(invalid("the name of a file is longer than any path"));
-        }
+        check_header(&header)?;
         let mut entry = cpio::NewcReader::new(header.as_slice().chain(&mut *stream))?;
         if entry.entry().is_trailer() {
             entry.finish()?;
             return Ok(());
         }
-        let name = until_nul(entry.entry().name()).trim_start_matches("./").to_owned();
+        let name = text(entry.entry().name().as_bytes()).trim_start_matches("./").to_owned();
         let len = u64::from(entry.entry().file_size());
         let kind = match entry.entry().mode() & FORMAT {
             // Of hard links only the last has the content.
@@ -81,7 +74,7 @@ fn archive(stream: &mut dyn BufRead, visit: &mut dyn FnMut(Member)) -> io::Resul
             0o120_000 => {
                 let mut target = Vec::new();
                 entry.by_ref().take(PATH_BYTES).read_to_end(&mut target)?;
-                Kind::Link(until_nul(&String::from_utf8_lossy(&target)).to_owned())
+                Kind::Link(text(&target))
             }
             _ => Kind::Other,
         };
@@ -90,23 +83,38 @@ fn archive(stream: &mut dyn BufRead, visit: &mut dyn FnMut(Member)) -> io::Resul
     }
 }
 
-/// What the kernel takes a name for.
-fn until_nul(name: &str) -> &str {
-    name.split_once('\0').map_or(name, |(name, _)| name)
+/// Checks what the library does not: that all numbers are nothing but digits, where it takes a sign as well, and that the
+/// name has the length of one.
+fn check_header(header: &[u8; HEADER_BYTES]) -> io::Result<()> {
+    let (magic, numbers) = header.split_at(6);
+    if !is_cpio(magic) || !numbers.iter().all(u8::is_ascii_hexdigit) {
+        return Err(invalid("a header in its cpio archive is none"));
+    }
+    let length = header.get(94..102).and_then(|digits| std::str::from_utf8(digits).ok());
+    let length = length.and_then(|digits| u64::from_str_radix(digits, 16).ok());
+    if length.is_none_or(|length| length > PATH_BYTES) {
+        return Err(invalid("the name of a file is longer than any path"));
+    }
+    Ok(())
+}
+
+/// A name or target, up to its NUL: to the kernel it ends there (`init/initramfs.c`, 7.2).
+fn text(bytes: &[u8]) -> String {
+    let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+    String::from_utf8_lossy(bytes.get(..end).unwrap_or_default()).into_owned()
 }
 
 fn skip_zeros(stream: &mut dyn BufRead) -> io::Result<()> {
+    /// So many at once are compared instead of counted: between two archives there may be any number.
+    const MANY: [u8; 1024] = [0; 1024];
     loop {
         let start = stream.fill_buf()?;
-        let zeros = start.iter().take_while(|byte| **byte == 0).count();
-        let all = zeros == start.len();
+        let count = || start.iter().take_while(|byte| **byte == 0).count();
+        let zeros = if start.starts_with(&MANY) { MANY.len() } else { count() };
         if zeros == 0 {
             return Ok(());
         }
         stream.consume(zeros);
-        if !all {
-            return Ok(());
-        }
     }
 }
 

@@ -80,30 +80,3 @@ pub(super) fn skip(stream: &mut dyn Read, bytes: u64) -> io::Result<()> {
     }
     Ok(())
 }
-
-/// Stops with an error where a package unpacks to more than any does.
-pub(super) struct Bounded<R> {
-    inner: R,
-    left: u64,
-}
-
-impl<R> Bounded<R> {
-    pub(super) fn new(inner: R) -> Self {
-        Self { inner, left: limits::PACKAGE_BYTES }
-    }
-
-    fn count(&mut self, got: usize) -> io::Result<()> {
-        let left = self.left.checked_sub(got as u64);
-        self.left =
-            left.ok_or_else(|| io::Error::other(format!("it unpacks to more than {} bytes", limits::PACKAGE_BYTES)))?;
-        Ok(())
-    }
-}
-
-impl<R: Read> Read for Bounded<R> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let got = self.inner.read(into)?;
-        self.count(got)?;
-        Ok(got)
-    }
-}

@@ -264,7 +264,7 @@ fn an_initramfs_that_is_broken() {
     // Where the kernel reads a number by another rule than ours, it reads other files.
     let mut signed = whole.clone();
     signed[54..62].copy_from_slice(b"+0000000");
-    told(&signed, "broken package: a number in its headers is none");
+    told(&signed, "broken package: a header in its cpio archive is none");
     // To the kernel a name ends at the first NUL.
     let run = check(&[&write(folder.path(), "initrd.img", cpio(&[("a.ko\0.txt", 0o100_644, &module)]))]);
     assert!(run.stdout.contains("initrd.img!a.ko\n"), "{}", run.all());

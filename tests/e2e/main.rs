@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on has failed")]
 
+mod bombs;
 mod check;
 mod containers;
 mod determinism;
@@ -10,6 +11,7 @@ mod doors;
 mod hostile;
 mod images;
 mod layouts;
+mod members;
 mod mutations;
 mod objects;
 mod registry;

@@ -17,7 +17,7 @@ use std::process::ExitCode;
 
 type Task = (&'static str, fn(&[String]) -> Result<(), shell::TaskError>, &'static str);
 
-const TASKS: [Task; 5] = [
+const TASKS: [Task; 6] = [
     ("corpus", corpus::task, "[KERNEL...]  fetch real kernels: 5.10, 6.1, 6.12, newest, or a suite"),
     ("oracle", oracle::task, "[KERNEL...]  compare symgate with nm, modinfo and modpost over them"),
     ("containers", containers::task, "[KERNEL...]  compare packages, images and lists with their trees"),

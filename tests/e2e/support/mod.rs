@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Running the built program, away from whatever the caller's environment says.
 
+pub(crate) mod bomb;
 pub(crate) mod ko;
 pub(crate) mod pack;
 pub(crate) mod vmlinux;
 
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-use std::io::{Read, Seek, SeekFrom};
 
 use serde_json::Value;
 
@@ -61,12 +62,12 @@ pub(crate) fn run<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) 
 /// Runs a command of the program's to its end.
 pub(crate) fn finish(command: &mut Command) -> Run {
     let output = command.output().expect("the program starts");
-    let text = |bytes: Vec<u8>| {
-        let text = String::from_utf8(bytes).expect("output is UTF-8");
     told(output.stdout, output.stderr, output.status)
 }
 
 fn told(stdout: Vec<u8>, stderr: Vec<u8>, status: std::process::ExitStatus) -> Run {
+    let text = |bytes: Vec<u8>| {
+        let text = String::from_utf8(bytes).expect("output is UTF-8");
         text.replace(&root().display().to_string(), "@ROOT@")
     };
     Run { stdout: text(stdout), stderr: text(stderr), status: status.code().expect("no signal ended it") }

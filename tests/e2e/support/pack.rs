@@ -70,8 +70,13 @@ pub(crate) fn ar(members: &[(&str, &[u8])]) -> Vec<u8> {
     archive
 }
 
-/// An RPM package of these files, whose payload is packed in the way of this ending. Its headers hold nothing.
+/// An RPM package of these files, whose payload is packed in the way of this ending.
 pub(crate) fn rpm(files: &[(&str, u32, &[u8])], ending: &str) -> Vec<u8> {
+    rpm_of(&pack(&cpio(files), ending))
+}
+
+/// An RPM package with this payload. Its headers hold nothing.
+pub(crate) fn rpm_of(payload: &[u8]) -> Vec<u8> {
     let header = |data: u8| {
         [&[0x8e, 0xad, 0xe8, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, data][..], &[0; 16], &vec![7; data.into()]].concat()
     };
@@ -80,7 +85,7 @@ pub(crate) fn rpm(files: &[(&str, u32, &[u8])], ending: &str) -> Vec<u8> {
     package.extend(header(5));
     package.extend([0; 3]);
     package.extend(header(9));
-    package.extend(pack(&cpio(files), ending));
+    package.extend(payload);
     package
 }
 
