@@ -19,3 +19,4 @@ mod show;
 mod signatures;
 mod support;
 mod tidy;
+mod traps;

@@ -2,6 +2,7 @@
 //! Running the built program, away from whatever the caller's environment says.
 
 pub(crate) mod bomb;
+pub(crate) mod elf;
 pub(crate) mod ko;
 pub(crate) mod pack;
 pub(crate) mod vmlinux;
