@@ -12,12 +12,14 @@ const MARKER: &[u8] = b"~Module signature appended~\n";
 const INFO: [u8; 8] = [0, 0, 2, 0, 0, 0, 0, 0];
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| {
-    if let Ok(Some(Signature { offset, len })) = find(Bytes::in_memory(input)) {
+    if let Ok(Some(Signature { offset, len, .. })) = find(Bytes::in_memory(input)) {
         let trailer = MARKER.len() + INFO.len() + 4;
         assert_eq!(offset + len + trailer as u64, input.len() as u64);
     }
     let message = u32::try_from(input.len() / 2).unwrap_or(0);
     let signed = [input, &INFO, &message.to_be_bytes(), MARKER].concat();
     let (len, all) = (u64::from(message), input.len() as u64);
-    assert_eq!(find(Bytes::in_memory(&signed)), Ok(Some(Signature { offset: all - len, len })));
+    let found = find(Bytes::in_memory(&signed)).expect("it is well formed").expect("it is there");
+    assert_eq!((found.offset, found.len), (all - len, len));
+    assert!(!found.signers.is_ok_and(|signers| signers.is_empty()), "a message without a signer is none");
 });

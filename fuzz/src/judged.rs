@@ -6,7 +6,7 @@ use std::sync::{Once, OnceLock};
 
 use symgate::allowlist::{Allowlists, Folder};
 use symgate::check::{Gathered, Judged};
-use symgate::exports::{ExportTable, Provided};
+use symgate::exports::{ExportTable, Provided, Reference};
 use symgate::gate::{Context, Judgement, Profile, Terms, Verdict, rules};
 use symgate::module::{ModuleFacts, ModuleName};
 use symgate::report::{self, CheckReport};
@@ -52,7 +52,8 @@ fn on_this_thread() {
 /// The module, and a table of exports as a run makes it: first the kernel's, then the module's own.
 fn gathered(facts: &ModuleFacts) -> Gathered {
     let mut exports = ExportTable::default();
-    exports.add_symvers(symvers::parse(SYMVERS).expect("the test modules' Module.symvers is good"));
+    let known = symvers::parse(SYMVERS).expect("the test modules' Module.symvers is good");
+    exports.add_reference(Reference { exports: known, modules: true });
     let provider = facts.name.clone().unwrap_or_else(|| ModuleName::from_path(LABEL));
     for export in &facts.exports {
         exports.add(Provided { export: export.clone(), path: LABEL.into(), provider: provider.clone() });

@@ -15,24 +15,33 @@ const TRAILER_BYTES: u64 = 40;
 /// Fewest bytes of an entry in an export table.
 const EXPORT_BYTES: usize = 12;
 
-/// Reads a module from memory and from a file, which have to agree.
-pub fn facts(bytes: &[u8]) -> Result<ModuleFacts, ElfError> {
-    let facts = ModuleFacts::read(Bytes::in_memory(bytes));
-    assert_eq!(facts, in_file(bytes), "from memory and from a file");
+/// How a file is read: as a module, or as the object of one.
+pub type Reader = fn(Bytes<'_>) -> Result<ModuleFacts, ElfError>;
+
+/// Reads a module by both readers, from memory and from a file, which have to agree.
+pub fn facts(bytes: &[u8], reader: Reader) -> Result<ModuleFacts, ElfError> {
+    let facts = checked(Bytes::in_memory(bytes), reader);
+    assert_eq!(facts, in_file(bytes, reader), "from memory and from a file");
     if let Ok(facts) = &facts {
         hold(facts, bytes.len());
     }
     facts
 }
 
+fn checked(bytes: Bytes<'_>, reader: Reader) -> Result<ModuleFacts, ElfError> {
+    let mut facts = reader(bytes)?;
+    facts.cross_check(bytes);
+    Ok(facts)
+}
+
 /// The same through the cache by which a plain module is read.
-fn in_file(bytes: &[u8]) -> Result<ModuleFacts, ElfError> {
+fn in_file(bytes: &[u8], reader: Reader) -> Result<ModuleFacts, ElfError> {
     static FILE: OnceLock<File> = OnceLock::new();
     let file = FILE.get_or_init(nameless);
     file.set_len(0).and_then(|()| file.write_all_at(bytes, 0)).expect("a temporary file can be written");
     let file = PositionedFile::new(file.try_clone().expect("a file has two handles"), bytes.len() as u64);
     let cache = object::read::ReadCache::new(file);
-    ModuleFacts::read(Bytes::in_file(&cache))
+    checked(Bytes::in_file(&cache), reader)
 }
 
 /// A file that goes with the process.
@@ -55,7 +64,7 @@ fn hold(facts: &ModuleFacts, len: usize) {
     if let Some(name) = &facts.name {
         assert!(!name.as_str().is_empty() && !name.as_str().chars().any(char::is_control), "the module's name");
     }
-    if let Some(Signature { offset, len: message }) = facts.signature {
+    if let Some(Signature { offset, len: message, .. }) = &facts.signature {
         assert_eq!(offset + message + TRAILER_BYTES, len as u64, "the signature's place");
     }
     for problem in &facts.problems {

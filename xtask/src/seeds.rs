@@ -21,8 +21,13 @@ mod ko;
 #[expect(clippy::expect_used, reason = "the tests' own, where a panic is a failure")]
 mod pack;
 
+#[path = "../../tests/e2e/support/vmlinux.rs"]
+#[expect(dead_code, clippy::expect_used, reason = "the tests' own, where a panic is a failure")]
+mod vmlinux;
+
 use ko::{Crc, Export, Ko};
 use pack::ENDINGS;
+use vmlinux::{Fields, Vmlinux};
 
 /// A folder of inputs for one target.
 struct Corpus<'p> {
@@ -54,6 +59,7 @@ pub fn write(folder: &Path) -> Result<(), TaskError> {
         let path = testdata.join(series).join("Module.symvers");
         of("symvers").add(series, &fs::read(&path).map_err(TaskError::io(&path))?)?;
     }
+    images(&of("vmlinux"))?;
     let made = modules();
     for (name, bytes) in &made {
         of("module").add(name, bytes)?;
@@ -99,6 +105,22 @@ fn modules() -> Vec<(String, Vec<u8>)> {
         }
     }
     modules
+}
+
+/// Small kernel images, one for each way in which their tables stand.
+fn images(corpus: &Corpus<'_>) -> Result<(), TaskError> {
+    let export = |name, gpl| Export { name, gpl, namespace: "DMA_BUF", crc: 0x1234_5678 };
+    let (x86, ppc64, s390) = (62, 21, 22);
+    for (name, machine, big_endian, fields, flags) in [
+        ("old", x86, false, Fields::Distances, false),
+        ("new", x86, false, Fields::Distances, true),
+        ("addresses", ppc64, false, Fields::Addresses, false),
+        ("moved", s390, true, Fields::Moved, true),
+    ] {
+        let exports = vec![export("sg_plain", false), export("sg_gpl", true)];
+        corpus.add(name, &Vmlinux { machine, big_endian, fields, exports, flags }.build())?;
+    }
+    Ok(())
 }
 
 fn signatures(corpus: &Corpus<'_>, module: &[u8]) -> Result<(), TaskError> {
