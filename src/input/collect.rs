@@ -13,7 +13,8 @@ use walkdir::{DirEntry, WalkDir};
 
 use super::compression::Compression;
 use super::door::{self, describe};
-use super::read::{caught, is_image, start_of};
+use super::read::caught;
+use super::reference::{is_image, start_of};
 use super::{InputError, InputErrorKind, deb, initramfs, list, rpm};
 use crate::{limits, symvers, text};
 

@@ -10,6 +10,7 @@ mod kernel_image;
 pub mod list;
 mod package;
 mod read;
+mod reference;
 mod rpm;
 
 use std::io;
@@ -18,7 +19,8 @@ use std::path::PathBuf;
 pub use collect::{Collected, Format, ModuleFile, PackageFile, collect};
 pub use compression::{Compression, UnpackError};
 pub use package::{Member, members};
-pub use read::{Doubt, Labelled, read_all, read_module, read_package, read_reference};
+pub use read::{Doubt, Labelled, read_all, read_module, read_package};
+pub use reference::read_reference;
 
 use crate::module::ElfError;
 use crate::symvers::SymversError;

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! From a file to facts, for one module or for a whole tree at once.
 
-use std::fs::File;
 use std::io::Read;
-use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,14 +11,12 @@ use rayon::prelude::*;
 
 use super::compression::Compression;
 use super::door;
-use super::kernel_image::{self, Image, START_BYTES};
 use super::package::{Member, members};
+use super::reference::start_of;
 use super::{InputError, InputErrorKind, ModuleFile, PackageFile};
-use crate::exports::Reference;
+use crate::limits;
 use crate::module::bytes::PositionedFile;
-use crate::module::elf::Elf;
 use crate::module::{Bytes, ElfError, ModuleFacts};
-use crate::{limits, symvers, vmlinux};
 
 /// Which modules a second reader has to read as well, told by what the first one found.
 pub type Doubt<'d> = dyn Fn(&ModuleFacts) -> bool + Sync + 'd;
@@ -29,18 +25,16 @@ pub type Doubt<'d> = dyn Fn(&ModuleFacts) -> bool + Sync + 'd;
 pub fn read_module(path: &Path, doubt: &Doubt<'_>) -> Result<ModuleFacts, InputErrorKind> {
     let is_object = path.extension().is_some_and(|extension| extension == "o");
     let reader = if is_object { ModuleFacts::read_object } else { ModuleFacts::read };
-    let (mut file, meta) = door::file(path)?;
+    let (file, meta) = door::file(path)?;
     if meta.len() > limits::FILE_BYTES {
         return Err(InputErrorKind::TooLarge { len: meta.len(), limit: limits::FILE_BYTES });
     }
-    let mut start = [0; 6];
-    let got = read_start(&mut file, &mut start)?;
-    let Some(compression) = Compression::of(start.get(..got).unwrap_or_default()) else {
+    let Some(compression) = Compression::of(&start_of(&file)?) else {
         let cache = ReadCache::new(PositionedFile::new(file, meta.len()));
         return facts(Bytes::in_file(&cache), reader, doubt);
     };
-    let mut packed = start.get(..got).unwrap_or_default().to_vec();
-    packed.reserve_exact(usize::try_from(meta.len()).unwrap_or(0).saturating_sub(got).saturating_add(1));
+    // One byte more than there should be, so that the read that finds the end needs no larger buffer.
+    let mut packed = Vec::with_capacity(usize::try_from(meta.len()).unwrap_or(0).saturating_add(1));
     file.take(limits::FILE_BYTES).read_to_end(&mut packed)?;
     unpack_module(compression, packed, doubt)
 }
@@ -101,78 +95,6 @@ fn read_members(package: &PackageFile, doubt: &Doubt<'_>) -> Result<Vec<Labelled
     })?;
     read_batch(&mut batch);
     if read.is_empty() { Err(InputErrorKind::NoModules) } else { Ok(read) }
-}
-
-fn read_start(file: &mut File, start: &mut [u8; 6]) -> std::io::Result<usize> {
-    let mut got = 0;
-    while let Some(rest) = start.get_mut(got..).filter(|rest| !rest.is_empty()) {
-        match file.read(rest)? {
-            0 => break,
-            more => got += more,
-        }
-    }
-    Ok(got)
-}
-
-/// Reads a `Module.symvers` or a kernel image.
-pub fn read_reference(path: &Path) -> Result<Reference, InputError> {
-    let read = || -> Result<Reference, InputErrorKind> {
-        let (file, meta) = door::stream(path)?;
-        // What comes through a pipe can't be looked at twice, and nobody pipes an image.
-        let start = if meta.is_file() { start_of(&file)? } else { Vec::new() };
-        match kernel_image::image(&start) {
-            Some(Image::Bare(what)) => Err(InputErrorKind::Untold(what)),
-            Some(Image::Bz { offset, len }) => {
-                let unpacked = kernel_image::unpack(&file, offset, len)?;
-                kernel_exports(Bytes::in_memory(&unpacked))
-            }
-            None if start.starts_with(b"\x7fELF") => {
-                let cache = ReadCache::new(PositionedFile::new(file, meta.len()));
-                kernel_exports(Bytes::in_file(&cache))
-            }
-            None => read_symvers(file, meta.len()),
-        }
-    };
-    read().map_err(|kind| InputError::new(path.display().to_string(), kind))
-}
-
-fn kernel_exports(image: Bytes<'_>) -> Result<Reference, InputErrorKind> {
-    let exports = vmlinux::exports(&Elf::parse(image)?)?;
-    Ok(Reference { exports, modules: false })
-}
-
-fn read_symvers(file: File, len: u64) -> Result<Reference, InputErrorKind> {
-    let mut text = Vec::new();
-    file.take(limits::SYMVERS_BYTES + 1).read_to_end(&mut text)?;
-    if text.len() as u64 > limits::SYMVERS_BYTES {
-        let len = len.max(text.len() as u64);
-        return Err(InputErrorKind::TooLarge { len, limit: limits::SYMVERS_BYTES });
-    }
-    Ok(Reference { exports: symvers::parse(&text)?, modules: true })
-}
-
-/// Whether a file is a kernel image, or linked as one is: no module is.
-pub(super) fn is_image(file: &File, start: &[u8]) -> bool {
-    let linked = || {
-        let len = file.metadata().ok()?.len();
-        let cache = ReadCache::new(PositionedFile::new(file.try_clone().ok()?, len));
-        Some(Elf::parse(Bytes::in_file(&cache)).ok()?.is_linked())
-    };
-    kernel_image::image(start).is_some() || (start.starts_with(b"\x7fELF") && linked() == Some(true))
-}
-
-/// The first bytes of a file, from which it is told what it is. They stay to be read.
-pub(super) fn start_of(file: &File) -> std::io::Result<Vec<u8>> {
-    let mut start = vec![0; START_BYTES];
-    let mut got = 0;
-    while let Some(rest) = start.get_mut(got..).filter(|rest| !rest.is_empty()) {
-        match file.read_at(rest, got as u64)? {
-            0 => break,
-            more => got += more,
-        }
-    }
-    start.truncate(got);
-    Ok(start)
 }
 
 /// Reads all modules on the threads of the current pool, the largest first, and returns them in the order
