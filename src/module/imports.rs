@@ -99,8 +99,9 @@ pub(super) const SHN_LIVEPATCH: u16 = 0xff20;
 /// The symbol that `.klp.sym.OBJECT.SYMBOL,POSITION` stands for (`kernel/livepatch/core.c:klp_resolve_symbols`, 7.2).
 pub(super) fn livepatch_target(name: &str) -> Option<&str> {
     let (_, symbol) = name.strip_prefix(".klp.sym.")?.split_once('.')?;
-    let (symbol, position) = symbol.rsplit_once(',')?;
-    (!symbol.is_empty() && position.bytes().all(|byte| byte.is_ascii_digit())).then_some(symbol)
+    // What follows the position's digits is not looked at, be it a second comma.
+    let (symbol, position) = symbol.split_once(',')?;
+    (!symbol.is_empty() && position.starts_with(|digit: char| digit.is_ascii_digit())).then_some(symbol)
 }
 
 /// Whether a symbol only says how a register is used (`STT_SPARC_REGISTER`, which modpost passes over, too).

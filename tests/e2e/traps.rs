@@ -132,6 +132,29 @@ fn sections_that_overlap() {
     assert!(gets(&run) && !run.stdout.contains("SG013"), "{}", run.all());
 }
 
+/// Livepatch takes what stands before the first comma for the symbol, and behind it as much as is a number
+/// (`klp_resolve_symbols`, 7.2).
+#[test]
+fn names_of_livepatch_symbols() {
+    let livepatch = |name: &str| {
+        let mut elf = module();
+        let mut symbol = undefined_at(1);
+        symbol[6..8].copy_from_slice(&0xff20_u16.to_le_bytes());
+        elf.replace(".strtab", format!("\0{name}\0").as_bytes());
+        elf.replace(".symtab", &[[0; SYMBOL], symbol].concat());
+        elf
+    };
+    for name in ["vmlinux.dma_buf_get,0", "vmlinux.dma_buf_get,0,1", "drm.dma_buf_get,12x", "a-b.dma_buf_get,0,"] {
+        let run = check_module(&livepatch(&format!(".klp.sym.{name}")));
+        assert!(gets(&run), "{name}: {}", run.all());
+    }
+    for name in ["vmlinux.dma_buf_get", "vmlinux.dma_buf_get,", "vmlinux.dma_buf_get,x", "vmlinux.,0", "dma_buf_get,0"]
+    {
+        let name = format!(".klp.sym.{name}");
+        malformed(&livepatch(&name), &format!("has a livepatch symbol that names nothing: {name}"));
+    }
+}
+
 /// A module of so many symbols, each with the name that is at this place of these strings.
 fn crowd(count: u32, strings: &[u8], place: impl Fn(u32) -> u32) -> Elf {
     let mut elf = module();
