@@ -5,6 +5,7 @@
 //! lies inside the file, that indices are in range, that strings end.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use memchr::memchr;
 use object::elf;
@@ -287,6 +288,9 @@ pub struct Elf<'d> {
     bytes: Bytes<'d>,
     endian: Endianness,
     mips64el: bool,
+    /// Where the ELF header ends, and where the section headers are, in bytes of the file.
+    header_end: u64,
+    table: Range<u64>,
     /// `e_type`
     pub kind: elf::FileType,
     /// What it is for.
@@ -352,9 +356,12 @@ impl<'d> Elf<'d> {
         let tables = sections.iter().enumerate().filter(|(_, section)| relocates(section));
         let mut relocating: Vec<_> = tables.map(|(index, section)| (section.info as usize, index)).collect();
         relocating.sort_unstable();
+        let start: u64 = header.e_shoff(endian).into();
         Ok(Self {
             bytes,
             endian,
+            header_end: size_of::<H>() as u64,
+            table: start..start.saturating_add(size_of_val(table) as u64),
             mips64el: header.is_mips64el(endian),
             kind: header.e_type(endian),
             machine: Machine { number: header.e_machine(endian).0, class, big_endian: endian.is_big_endian() },
@@ -385,6 +392,24 @@ impl<'d> Elf<'d> {
     /// The sections of this name with their indices.
     pub fn named<'s>(&'s self, name: &'s [u8]) -> impl Iterator<Item = (usize, &'s Section<'d>)> + 's {
         self.sections.iter().enumerate().skip(1).filter(move |(_, section)| section.name == name)
+    }
+
+    /// The first two parts of the file that lie one over the other, wholly or partly, in words.
+    #[must_use]
+    pub fn overlap(&self) -> Option<(String, String)> {
+        let in_file = |section: &&Section<'d>| {
+            section.size > 0 && section.kind != elf::SHT_NOBITS && section.kind != elf::SHT_NULL
+        };
+        let place = |section: &Section<'d>| section.offset..section.offset.saturating_add(section.size);
+        let mut parts: Vec<(Range<u64>, Part<'_, 'd>)> =
+            self.sections.iter().filter(in_file).map(|section| (place(section), Part::Section(section))).collect();
+        parts.push((0..self.header_end, Part::Header));
+        parts.push((self.table.clone(), Part::Table));
+        parts.sort_by_key(|(range, _)| (range.start, range.end));
+        // Sorted, the first part that reaches into any other reaches into the next.
+        let pair = parts.windows(2).find(|pair| matches!(pair, [one, two] if one.0.end > two.0.start))?;
+        let [(_, one), (_, two)] = pair else { return None };
+        Some((one.label(), two.label()))
     }
 
     /// A section's bytes; none for one that has none in the file.
@@ -501,6 +526,23 @@ impl<'d> Elf<'d> {
         let start = usize::try_from(offset).ok()?;
         let bytes = data.get(start..start.checked_add(8)?)?.try_into().ok()?;
         Some(self.endian.read_u64(bytes))
+    }
+}
+
+/// A part of the file.
+enum Part<'e, 'd> {
+    Header,
+    Table,
+    Section(&'e Section<'d>),
+}
+
+impl Part<'_, '_> {
+    fn label(&self) -> String {
+        match self {
+            Self::Header => "the ELF header".to_owned(),
+            Self::Table => "the section headers".to_owned(),
+            Self::Section(section) => format!("section {}", section.label()),
+        }
     }
 }
 

@@ -105,7 +105,10 @@ impl ModuleFacts {
         }
         let modinfo = read_modinfo(&elf, stage, &mut problems);
         let name = match stage {
-            Stage::Finished => read_name(&elf, &modinfo, &mut problems),
+            Stage::Finished => {
+                loader::check_file(&elf, &mut problems);
+                read_name(&elf, &modinfo, &mut problems)
+            }
             Stage::BeforeModpost => None,
         };
         let symbols = read_symbols(&elf, &mut problems);
@@ -113,7 +116,7 @@ impl ModuleFacts {
         let (imports, exports) = match (symbols, stage) {
             (None, _) => (Vec::new(), Vec::new()),
             (Some(symbols), Stage::Finished) => {
-                loader::check(&elf, &symbols, &mut problems);
+                loader::check_symbols(&symbols, &mut problems);
                 (
                     imports::read(elf.machine, &symbols, &versions, &mut problems),
                     exports::read(&elf, &symbols, &mut problems),

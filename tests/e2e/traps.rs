@@ -124,12 +124,56 @@ fn sections_that_overlap() {
     }
     let run = malformed(&elf, "has no readable name in .gnu.linkonce.this_module");
     assert!(gets(&run) && run.stdout.contains("the first is \"\\u{7f}ELF\\u{2}\\u{1}\\u{1}\"\n"), "{}", run.all());
-    // Sections that hold the same bytes are no hindrance.
+    // Whatever two sections they are, one has no business in the other, nor in the headers.
+    let over = |first: &str, second: &str| {
+        format!(
+            "has {first} and {second} in the same bytes of the file: the loader changes some of them while it reads others"
+        )
+    };
     let mut elf = module();
     let tags = place(&elf, ".modinfo");
     put(&mut elf, ".text", tags);
-    let run = check_module(&elf);
-    assert!(gets(&run) && !run.stdout.contains("SG013"), "{}", run.all());
+    assert!(gets(&malformed(&elf, &over("section .modinfo", "section .text"))));
+    let mut elf = module();
+    let table = elf.number(0x28, 8) as u64;
+    put(&mut elf, ".text", (table, 16));
+    assert!(gets(&malformed(&elf, &over("section .text", "the section headers"))));
+    put(&mut elf, ".text", (63, 16));
+    assert!(gets(&malformed(&elf, &over("the ELF header", "section .text"))));
+    put(&mut elf, ".text", (64, 0));
+    assert!(!check_module(&elf).stdout.contains("SG013"));
+}
+
+/// The loader marks a section `__jump_table` by a bit in its header (`module_mark_ro_after_init`, 7.2) before it reads the
+/// names of symbols, and that bit makes a small letter of a capital one: `dma_buF_get` is looked up as `dma_buf_get`.
+#[test]
+fn a_name_that_the_loader_writes() {
+    let mut elf = module();
+    let names = elf.number(elf.header_of(elf.number(0x3e, 2)) + SIZE, 8);
+    let section_names = [elf.bytes(".shstrtab"), b"__jump_table\0".to_vec()].concat();
+    elf.replace(".shstrtab", &section_names);
+    // The string table, and behind it, as part of it, the section headers with one more.
+    let strings = elf.bytes(".strtab");
+    let at = elf.0.len() as u64;
+    let (table, count) = (elf.number(0x28, 8), elf.number(0x3c, 2));
+    let mut headers = elf.0[table..table + count * HEADER].to_vec();
+    let mut jumps = [0; HEADER];
+    jumps[..4].copy_from_slice(&u32::try_from(names).unwrap().to_le_bytes());
+    jumps[4..16].copy_from_slice(b"dma_buF_get\0");
+    headers.extend_from_slice(&jumps);
+    elf.0.extend_from_slice(&strings);
+    elf.0.extend_from_slice(&headers);
+    elf.put(0x28, &(at + strings.len() as u64).to_le_bytes());
+    elf.put(0x3c, &u16::try_from(count + 1).unwrap().to_le_bytes());
+    elf.set(".strtab", OFFSET, at);
+    elf.set(".strtab", SIZE, (strings.len() + headers.len()) as u64);
+    let hidden = u32::try_from(strings.len() + count * HEADER + 4).unwrap();
+    elf.replace(".symtab", &[[0; SYMBOL], undefined_at(hidden)].concat());
+    malformed(
+        &elf,
+        "has section .strtab and the section headers in the same bytes of the file: the loader changes some of them while \
+         it reads others",
+    );
 }
 
 /// Livepatch takes what stands before the first comma for the symbol, and behind it as much as is a number
