@@ -64,8 +64,7 @@ fn check(program: &Path, kernel: &Kernel) -> Vec<String> {
 }
 
 fn depmod(kernel: &Kernel) -> Vec<String> {
-    // depmod wants the folder above lib/modules.
-    let base = kernel.modules.ancestors().nth(3).unwrap_or(&kernel.root).display().to_string();
+    let base = kernel.base().display().to_string();
     vec!["depmod".into(), "-n".into(), "-b".into(), base, kernel.release.clone()]
 }
 

@@ -32,6 +32,13 @@ pub struct Kernel {
     pub image: Option<PathBuf>,
 }
 
+impl Kernel {
+    /// The folder above `lib/modules`, which depmod wants to be told.
+    pub fn base(&self) -> &Path {
+        self.modules.ancestors().nth(3).unwrap_or(&self.root)
+    }
+}
+
 /// `cargo xtask corpus`
 pub fn task(names: &[String]) -> Result<(), TaskError> {
     for kernel in kernels(names)? {
@@ -68,16 +75,31 @@ pub fn home() -> PathBuf {
 
 fn fetch(name: &str) -> Result<Kernel, TaskError> {
     let Name { suite, architecture, flavour } = Name::new(name);
-    let home = home();
-    let root = home.join([suite, architecture].into_iter().chain(flavour).collect::<Vec<_>>().join("-"));
+    let root = home().join([suite, architecture].into_iter().chain(flavour).collect::<Vec<_>>().join("-"));
+    let apt = apt(suite, architecture)?;
+    keep(&apt, name, &root, || packages(&apt, architecture, flavour))?;
+    open(name, root)
+}
+
+/// apt for one suite and architecture, with its state among the corpora.
+pub fn apt(suite: &str, architecture: &str) -> Result<Apt, TaskError> {
+    Apt::new(&home().join("apt"), suite, architecture)
+}
+
+/// Makes sure that a folder holds the newest versions of packages, and nothing else.
+pub fn keep(
+    apt: &Apt,
+    name: &str,
+    root: &Path,
+    packages: impl FnOnce() -> Result<Vec<Package>, TaskError>,
+) -> Result<(), TaskError> {
     let stamp = root.join("packages");
-    let apt = Apt::new(&home.join("apt"), suite, architecture)?;
     if fs::metadata(&stamp).and_then(|meta| meta.modified()).is_ok_and(|at| at > apt.updated) {
         // Taken after the package lists were: there is nothing newer to be known of.
-        return open(name, root);
+        return Ok(());
     }
     let line = |package: &Package| format!("{} {}\n", package.name, package.version);
-    let packages = packages(&apt, architecture, flavour)?;
+    let packages = packages()?;
     let wanted: String = packages.iter().map(line).collect();
     let mut taken = fs::read_to_string(&stamp).unwrap_or_default();
     if !taken.lines().all(|line| wanted.lines().any(|wanted| wanted == line)) {
@@ -85,22 +107,21 @@ fn fetch(name: &str) -> Result<Kernel, TaskError> {
         taken.clear();
     }
     if taken.is_empty() && root.exists() {
-        fs::remove_dir_all(&root).map_err(TaskError::io(&root))?;
+        fs::remove_dir_all(root).map_err(TaskError::io(root))?;
     }
-    fs::create_dir_all(&root).map_err(TaskError::io(&root))?;
+    fs::create_dir_all(root).map_err(TaskError::io(root))?;
     for package in packages.iter().filter(|package| !taken.contains(&line(package))) {
         println!("{name}: taking {} {}", package.name, package.version);
-        apt.unpack(package, &root)?;
+        apt.unpack(package, root)?;
     }
     // Last, so that what was interrupted is done again.
-    fs::write(&stamp, wanted).map_err(TaskError::io(&stamp))?;
-    open(name, root)
+    fs::write(&stamp, wanted).map_err(TaskError::io(&stamp))
 }
 
 /// Fetches the package that holds a kernel's modules into a folder.
 pub fn packages_of(kernel: &Kernel, folder: &Path) -> Result<Vec<PathBuf>, TaskError> {
     let Name { suite, architecture, flavour } = Name::new(&kernel.name);
-    let apt = Apt::new(&home().join("apt"), suite, architecture)?;
+    let apt = apt(suite, architecture)?;
     let packages = packages(&apt, architecture, flavour)?;
     match packages.first() {
         Some(package) => apt.download(package, folder),

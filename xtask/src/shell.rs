@@ -41,6 +41,30 @@ pub fn output<S: AsRef<OsStr>>(program: &str, args: impl IntoIterator<Item = S>)
     Err(fail(format!("{} ({said})", output.status)))
 }
 
+/// What a program said, however it ended.
+#[derive(Debug)]
+pub struct Said {
+    /// None if a signal ended it.
+    pub status: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// Runs a program in a folder and returns what it said; it is an error only if it can't be run.
+pub fn attempt<S: AsRef<OsStr>>(
+    program: &Path,
+    args: impl IntoIterator<Item = S>,
+    folder: &Path,
+) -> Result<Said, TaskError> {
+    let mut command = Command::new(program);
+    command.args(args).current_dir(folder).env("LC_ALL", "C").stdin(Stdio::null());
+    let output = command
+        .output()
+        .map_err(|error| TaskError::Command { command: program.display().to_string(), reason: error.to_string() })?;
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    Ok(Said { status: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) })
+}
+
 /// The same as text.
 pub fn text<S: AsRef<OsStr>>(program: &str, args: impl IntoIterator<Item = S>) -> Result<String, TaskError> {
     Ok(String::from_utf8_lossy(&output(program, args)?).into_owned())

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Other people's readers against symgate, over real kernels. What is asserted is that nothing differs but for a
+//! reason that `reasons` gives; how much there is to compare is only printed.
+
+mod kmod;
+mod modinfo;
+mod nm;
+mod readelf;
+mod reasons;
+mod symvers;
+mod tally;
+mod tree;
+
+use std::collections::BTreeMap;
+
+use self::reasons::Why;
+use self::tally::{Outcome, Row};
+use self::tree::Tree;
+use crate::corpus;
+use crate::shell::{TaskError, symgate};
+
+/// Compares one other reader with symgate.
+type Reader = fn(&Tree) -> Result<Vec<Row>, TaskError>;
+
+const READERS: [Reader; 5] = [symvers::compare, nm::compare, modinfo::compare, kmod::compare, readelf::compare];
+
+/// `cargo xtask oracle`
+pub fn task(names: &[String]) -> Result<(), TaskError> {
+    let program = symgate()?;
+    let mut sums = Sums::default();
+    tally::print_head();
+    for kernel in corpus::kernels(names)? {
+        let tree = Tree::read(&program, kernel)?;
+        for reader in READERS {
+            sums.take(&tree, reader(&tree)?)?;
+        }
+    }
+    sums.finish()
+}
+
+/// What all comparisons add up to.
+#[derive(Debug, Default)]
+struct Sums {
+    explained: BTreeMap<Why, usize>,
+    differing: usize,
+}
+
+impl Sums {
+    /// Prints comparisons and adds them.
+    fn take(&mut self, tree: &Tree, rows: Vec<Row>) -> Result<(), TaskError> {
+        for row in rows {
+            row.print(&tree.kernel.release);
+            let Outcome::Compared(tally) = row.outcome else { continue };
+            // Two readers that both read nothing agree about nothing.
+            if tally.ours == 0 || tally.theirs == 0 {
+                return Err(TaskError::Other(format!("{}: nothing to compare: {}", tree.kernel.release, row.what)));
+            }
+            self.differing += tally.differing;
+            for (why, count) in tally.explained {
+                *self.explained.entry(why).or_default() += count;
+            }
+        }
+        Ok(())
+    }
+
+    /// Prints the reasons that were needed, and fails if there were others.
+    fn finish(self) -> Result<(), TaskError> {
+        if !self.explained.is_empty() {
+            println!("differences with a reason:");
+        }
+        for (why, count) in self.explained {
+            println!("{count:>9}  {}", why.words());
+        }
+        match self.differing {
+            0 => Ok(()),
+            count => Err(TaskError::Other(format!("{count} differences"))),
+        }
+    }
+}
