@@ -19,7 +19,11 @@ type Task = (&'static str, fn(&[String]) -> Result<(), shell::TaskError>, &'stat
 
 const TASKS: [Task; 6] = [
     ("corpus", corpus::task, "[KERNEL...]  fetch real kernels: 5.10, 6.1, 6.12, newest, or a suite"),
-    ("oracle", oracle::task, "[KERNEL...]  compare symgate with other people's readers over them"),
+    (
+        "oracle",
+        oracle::task,
+        "[--seed N] [--rounds N] [KERNEL...]  compare symgate with other people's readers over them",
+    ),
     ("containers", containers::task, "[KERNEL...]  compare packages, images and lists with their trees"),
     ("testdata", testdata::task, "[SUITE...]  build the test modules again (root, debootstrap)"),
     ("bench", bench::task, "[KERNEL...]   time symgate against depmod over them, in pairs"),

@@ -7,7 +7,7 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use super::reasons::Why;
-use super::symvers::VMLINUX;
+use super::symvers::{VMLINUX, base_name};
 use super::tally::{Lines, Row, Side, Tally};
 use super::tree::{Export, Module, Tree};
 use crate::shell::{TaskError, attempt, text};
@@ -48,10 +48,6 @@ fn exports(tree: &Tree) -> Result<Tally, TaskError> {
     let ours = of_exports(tree, |module, export| format!("{} {} {}", module.label, export.crc, export.symbol));
     let namespaces = of_namespaces(tree, |module, namespace| format!("{} 0x00000000 {namespace}", module.label));
     Ok(Tally::of(&ours, &theirs, |side, line| namespace_string(&namespaces, side, line)))
-}
-
-fn base_name(path: &str) -> &str {
-    path.rsplit('/').next().unwrap_or(path)
 }
 
 fn of_exports(tree: &Tree, line: impl Fn(&Module, &Export) -> String) -> Lines {

@@ -4,6 +4,7 @@
 
 mod kmod;
 mod modinfo;
+mod modpost;
 mod nm;
 mod readelf;
 mod reasons;
@@ -13,6 +14,7 @@ mod tree;
 
 use std::collections::BTreeMap;
 
+use self::modpost::{Modpost, Plan};
 use self::reasons::Why;
 use self::tally::{Outcome, Row};
 use self::tree::Tree;
@@ -25,17 +27,41 @@ type Reader = fn(&Tree) -> Result<Vec<Row>, TaskError>;
 const READERS: [Reader; 5] = [symvers::compare, nm::compare, modinfo::compare, kmod::compare, readelf::compare];
 
 /// `cargo xtask oracle`
-pub fn task(names: &[String]) -> Result<(), TaskError> {
+pub fn task(args: &[String]) -> Result<(), TaskError> {
+    let (plan, names) = parse(args)?;
     let program = symgate()?;
+    let modpost = Modpost::fetch()?;
     let mut sums = Sums::default();
+    println!("rounds of mutations: {}, from seed {}", plan.rounds, plan.seed);
     tally::print_head();
-    for kernel in corpus::kernels(names)? {
+    for kernel in corpus::kernels(&names)? {
         let tree = Tree::read(&program, kernel)?;
         for reader in READERS {
             sums.take(&tree, reader(&tree)?)?;
         }
+        sums.take(&tree, modpost::compare(&tree, &modpost, plan)?)?;
     }
     sums.finish()
+}
+
+/// `[--seed NUMBER] [--rounds NUMBER] [KERNEL...]`
+fn parse(args: &[String]) -> Result<(Plan, Vec<String>), TaskError> {
+    let mut plan = Plan::USUAL;
+    let mut names = Vec::new();
+    let mut args = args.iter();
+    while let Some(arg) = args.next() {
+        let place = match arg.as_str() {
+            "--seed" => &mut plan.seed,
+            "--rounds" => &mut plan.rounds,
+            name => {
+                names.push(name.to_owned());
+                continue;
+            }
+        };
+        let number = args.next().and_then(|number| number.parse().ok());
+        *place = number.ok_or_else(|| TaskError::Other(format!("{arg} wants a number")))?;
+    }
+    Ok((plan, names))
 }
 
 /// What all comparisons add up to.

@@ -40,6 +40,22 @@ impl Symvers {
         Ok(Self(lines.collect::<Result<_, _>>()?))
     }
 
+    /// The file.
+    pub(super) fn to_text(&self) -> String {
+        self.0.iter().map(|(symbol, line)| line.to_text(symbol) + "\n").collect()
+    }
+
+    /// The same exports for everybody, and that of `struct module`, which a kernel without CRCs does not have.
+    pub(super) fn open(&self) -> Self {
+        let open = |line: &Line| Line { kind: "EXPORT_SYMBOL".to_owned(), namespace: String::new(), ..line.clone() };
+        let mut lines: BTreeMap<String, Line> =
+            self.0.iter().map(|(symbol, line)| (symbol.clone(), open(line))).collect();
+        let layout = ["0x00000000", VMLINUX, "EXPORT_SYMBOL", ""].map(str::to_owned);
+        let [crc, provider, kind, namespace] = layout;
+        lines.entry("module_layout".to_owned()).or_insert(Line { crc, provider, kind, namespace });
+        Self(lines)
+    }
+
     /// Whether the kernel was built with `CONFIG_MODVERSIONS`.
     pub(super) fn has_crcs(&self) -> bool {
         self.0.values().any(|line| line.crc != "0x00000000")
@@ -51,6 +67,11 @@ impl Line {
         let Self { crc, provider, kind, namespace } = self;
         format!("{crc}\t{symbol}\t{provider}\t{kind}\t{namespace}")
     }
+}
+
+/// The name at the end of a provider's path.
+pub(super) fn base_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
 }
 
 /// Exports of all modules: name, class, namespace, CRC and provider.

@@ -61,6 +61,18 @@ impl Tally {
         Self::of(ours, theirs, |_, _| None)
     }
 
+    /// Adds another comparison of the same things.
+    pub(super) fn add(&mut self, other: Self) {
+        self.ours += other.ours;
+        self.theirs += other.theirs;
+        for (why, count) in other.explained {
+            *self.explained.entry(why).or_default() += count;
+        }
+        self.differing += other.differing;
+        self.shown.extend(other.shown);
+        self.shown.truncate(SHOWN);
+    }
+
     /// Counts a difference.
     pub(super) fn differs(&mut self, line: String) {
         self.differing += 1;
@@ -97,7 +109,7 @@ impl Row {
 
     pub(super) fn print(&self, release: &str) {
         match &self.outcome {
-            Outcome::NotCompared(why) => println!("{release:<22} {:<38} not compared: {why}", self.what),
+            Outcome::NotCompared(why) => println!("{release:<24} {:<50} not compared: {why}", self.what),
             Outcome::Compared(tally) => {
                 let explained: usize = tally.explained.values().sum();
                 print_line(release, &self.what, [tally.ours, tally.theirs, explained, tally.differing]);
@@ -115,5 +127,5 @@ pub(super) fn print_head() {
 }
 
 fn print_line<T: Display>(release: &str, what: &str, [ours, theirs, explained, differing]: [T; 4]) {
-    println!("{release:<22} {what:<38} {ours:>9} {theirs:>9} {explained:>9} {differing:>6}");
+    println!("{release:<24} {what:<50} {ours:>9} {theirs:>9} {explained:>9} {differing:>6}");
 }

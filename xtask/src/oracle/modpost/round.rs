@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! One round: some modules, some of them altered, and a mutated `Module.symvers`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use fastrand::Rng;
+use tempfile::TempDir;
+
+use super::super::reasons::Why;
+use super::super::symvers::{Symvers, base_name};
+use super::super::tally::{Side, Tally};
+use super::alter::{self, Change};
+use super::breach::{Breach, Kind};
+use super::gate;
+use super::mutate::mutate;
+use super::tool::{Said, Versioned};
+use super::yard::Yard;
+use super::{Modules, Subject};
+use crate::shell::TaskError;
+
+/// How many modules take part in most rounds; in some all do.
+const SAMPLE: usize = 400;
+
+/// One in so many rounds has all modules.
+const ALL_IN: u8 = 20;
+
+/// One in so many modules is altered, if it has what was picked to be changed.
+const ALTERED_IN: u8 = 6;
+
+/// A round.
+#[derive(Debug)]
+struct Round<'m> {
+    modules: &'m Modules<'m>,
+    symvers: Symvers,
+    members: BTreeMap<&'m str, Member<'m>>,
+    /// Where altered modules are.
+    _folder: TempDir,
+}
+
+/// A module that takes part.
+#[derive(Debug)]
+struct Member<'m> {
+    subject: &'m Subject<'m>,
+    /// The file that is judged.
+    file: PathBuf,
+    change: Option<Change>,
+}
+
+/// Lets both judges judge, and compares them rule by rule.
+pub(super) fn run(modules: &Modules<'_>, resolved: &Versioned, seed: u64) -> Result<BTreeMap<Kind, Tally>, TaskError> {
+    let round = Round::new(modules, &mut Rng::with_seed(seed))?;
+    let yard = Yard::new(&round.symvers, round.files())?;
+    let files: Vec<PathBuf> = round.files().map(|(_, file)| file.to_owned()).collect();
+    let ours = gate::judge(&modules.tree.program, &yard, &files)?;
+    let theirs = round.named(modules.modpost.judge(modules.variant, &yard)?, resolved)?;
+    let of_kind = |kind: Kind| {
+        let of_kind =
+            |breaches: &BTreeSet<Breach>| breaches.iter().filter(|breach| breach.kind == kind).cloned().collect();
+        let (ours_only, theirs) = (of_kind(&ours.breaches), of_kind(&theirs));
+        let mut tally = Tally::of(&ours_only, &theirs, |side, breach| round.explain(&ours, side, breach));
+        for line in &mut tally.shown {
+            line.insert_str(0, &format!("seed {seed}: "));
+        }
+        (kind, tally)
+    };
+    Ok(Kind::ALL.into_iter().map(|(kind, _)| of_kind(kind)).collect())
+}
+
+impl<'m> Round<'m> {
+    fn new(modules: &'m Modules<'m>, rng: &mut Rng) -> Result<Self, TaskError> {
+        let folder = TempDir::with_prefix("symgate-oracle-").map_err(TaskError::io(&std::env::temp_dir()))?;
+        let mut names: Vec<&str> = modules.by_name.keys().map(String::as_str).collect();
+        if rng.u8(..ALL_IN) != 0 {
+            rng.shuffle(&mut names);
+            names.truncate(SAMPLE);
+        }
+        let mut members = BTreeMap::new();
+        for name in names {
+            if let Some(subject) = modules.by_name.get(name) {
+                members.insert(name, Member::new(rng, subject, name, folder.path())?);
+            }
+        }
+        let mut importers: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (name, member) in &members {
+            for symbol in member.subject.module.undefined.keys() {
+                importers.entry(symbol).or_default().push(name);
+            }
+        }
+        let symvers = mutate(rng, &modules.tree.symvers, &importers);
+        Ok(Self { modules, symvers, members, _folder: folder })
+    }
+
+    /// Names and files.
+    fn files(&self) -> impl Iterator<Item = (&str, &Path)> {
+        self.members.iter().map(|(name, member)| (*name, member.file.as_path()))
+    }
+
+    /// What modpost said, with all undefined symbols named. It names the first ten and counts the others; those are the
+    /// ones that it could resolve by the unmutated table and now can't.
+    fn named(&self, said: Said, resolved: &Versioned) -> Result<BTreeSet<Breach>, TaskError> {
+        if let Some(fault) = said.faults.first() {
+            return Err(TaskError::Other(format!("modpost said: {fault}")));
+        }
+        if said.suppressed == 0 {
+            return Ok(said.breaches);
+        }
+        let now = self.modules.resolve(&self.symvers, self.files_with_their_tags())?;
+        let mut undefined = BTreeSet::new();
+        for (name, member) in &self.members {
+            let missing = resolved.get(*name).into_iter().zip(now.get(*name));
+            let missing = missing.flat_map(|(before, now)| before.difference(now));
+            let missing = missing.filter(|symbol| member.needs(symbol));
+            undefined.extend(missing.map(|symbol| Breach::new(Kind::Undefined, name, symbol, "")));
+        }
+        let named = said.breaches.iter().filter(|breach| breach.kind == Kind::Undefined);
+        let count = named.clone().count() + said.suppressed;
+        if undefined.len() != count || !named.clone().all(|breach| undefined.contains(breach)) {
+            let found = undefined.len();
+            return Err(TaskError::Other(format!("modpost counts {count} undefined symbols and writes down {found}")));
+        }
+        undefined.extend(said.breaches);
+        Ok(undefined)
+    }
+
+    /// Names and files, but without changes to tags: an error would keep modpost from writing anything down.
+    fn files_with_their_tags(&self) -> impl Iterator<Item = (&str, &Path)> {
+        self.members.iter().map(|(name, member)| {
+            let rebound = matches!(member.change, Some(Change::Weak(_) | Change::Local(_)));
+            (*name, if rebound { member.file.as_path() } else { member.subject.file.as_path() })
+        })
+    }
+
+    /// Why only one judge finds a breach.
+    fn explain(&self, ours: &gate::Said, side: Side, breach: &Breach) -> Option<Why> {
+        let Breach { kind, module, symbol, namespace } = breach;
+        let change = self.members.get(module.as_str())?.change.as_ref();
+        let gpl_only = self.symvers.0.get(symbol).is_some_and(|line| line.kind == "EXPORT_SYMBOL_GPL");
+        let about_a_symbol = matches!(kind, Kind::Undefined | Kind::GplOnly | Kind::Namespace);
+        match (side, kind) {
+            (Side::Symgate, _) if about_a_symbol && change == Some(&Change::Local(symbol.clone())) => {
+                Some(Why::LocalUndefined)
+            }
+            (_, _) if about_a_symbol && self.is_read_from_its_provider(symbol) => Some(Why::OwnExports),
+            (Side::Symgate, Kind::GplOnly) if gpl_only && change == Some(&Change::NoLicense) => Some(Why::NoLicense),
+            (Side::Symgate, Kind::GplOnly)
+                if !gpl_only && ours.userspace_gpl.contains(&(module.clone(), symbol.clone())) =>
+            {
+                Some(Why::Family)
+            }
+            (Side::Symgate, Kind::Namespace)
+                if ours.breaches.contains(&Breach::new(Kind::Declares, module, "", namespace)) =>
+            {
+                Some(Why::Declared)
+            }
+            (Side::Other, Kind::Namespace) if lists_as_the_loader_does(namespace, module) => Some(Why::Dash),
+            _ => None,
+        }
+    }
+
+    /// Whether a symbol is in the table no more, but is exported by a module that takes part.
+    fn is_read_from_its_provider(&self, symbol: &str) -> bool {
+        let before = self.modules.tree.symvers.0.get(symbol);
+        !self.symvers.0.contains_key(symbol)
+            && before.is_some_and(|line| self.members.contains_key(base_name(&line.provider)))
+    }
+}
+
+impl<'m> Member<'m> {
+    fn new(rng: &mut Rng, subject: &'m Subject<'m>, name: &str, folder: &Path) -> Result<Self, TaskError> {
+        let unaltered = Self { subject, file: subject.file.clone(), change: None };
+        if rng.u8(..ALTERED_IN) != 0 {
+            return Ok(unaltered);
+        }
+        let bytes = fs::read(&subject.file).map_err(TaskError::io(&subject.file))?;
+        let undefined: Vec<&str> = subject.module.undefined.keys().map(String::as_str).collect();
+        let Some(altered) = alter::alter(rng, bytes, &undefined) else { return Ok(unaltered) };
+        let file = folder.join(format!("{name}.ko"));
+        fs::write(&file, altered.bytes).map_err(TaskError::io(&file))?;
+        Ok(Self { subject, file, change: Some(altered.change) })
+    }
+
+    /// Whether it does not load without a symbol, as modpost sees it.
+    fn needs(&self, symbol: &str) -> bool {
+        let rebound = match &self.change {
+            Some(Change::Weak(rebound) | Change::Local(rebound)) => rebound == symbol,
+            _ => false,
+        };
+        !rebound && self.subject.module.undefined.get(symbol) != Some(&true)
+    }
+}
+
+/// Whether a module is on a list such as `module:kvm,kvm-*`, with a dash equal to an underscore.
+fn lists_as_the_loader_does(namespace: &str, module: &str) -> bool {
+    let Some(list) = namespace.strip_prefix("module:") else { return false };
+    let module = module.replace('-', "_");
+    list.replace('-', "_").split(',').any(|pattern| match pattern.strip_suffix('*') {
+        Some(prefix) => module.starts_with(prefix),
+        None => pattern == module,
+    })
+}
