@@ -2,12 +2,14 @@
 //! Other people's readers against symgate, over real kernels. What is asserted is that nothing differs but for a
 //! reason that `reasons` gives; how much there is to compare is only printed.
 
+mod image;
 mod kmod;
 mod modinfo;
 mod modpost;
 mod nm;
 mod readelf;
 mod reasons;
+mod second;
 mod symvers;
 mod tally;
 mod tree;
@@ -24,7 +26,8 @@ use crate::shell::{TaskError, symgate};
 /// Compares one other reader with symgate.
 type Reader = fn(&Tree) -> Result<Vec<Row>, TaskError>;
 
-const READERS: [Reader; 5] = [symvers::compare, nm::compare, modinfo::compare, kmod::compare, readelf::compare];
+const READERS: [Reader; 7] =
+    [symvers::compare, image::compare, second::compare, nm::compare, modinfo::compare, kmod::compare, readelf::compare];
 
 /// `cargo xtask oracle`
 pub fn task(args: &[String]) -> Result<(), TaskError> {

@@ -11,7 +11,7 @@ use super::tally::{Lines, Row, Tally};
 use super::tree::{BATCH, Module, Tree};
 use crate::shell::{TaskError, text};
 
-/// All `.modinfo` tags, repeated ones numbered.
+/// All `.modinfo` tags, repeated ones numbered, and who signed.
 pub(super) fn compare(tree: &Tree) -> Result<Vec<Row>, TaskError> {
     let mut ours = Lines::new();
     for module in &tree.modules {
@@ -43,6 +43,13 @@ fn symgate(module: &Module, lines: &mut Lines) {
             (name, _) => insert_numbered(lines, &mut counts, format!("{label} {name}={}", tag.value)),
         }
     }
+    for signer in module.facts.signature.iter().flat_map(|signature| &signature.signers) {
+        let digits: Vec<char> = signer.key.to_uppercase().chars().collect();
+        let key = digits.chunks(2).map(|pair| pair.iter().collect::<String>()).collect::<Vec<_>>().join(":");
+        lines.insert(format!("{label} signer={}", signer.common_name.as_deref().unwrap_or_default()));
+        lines.insert(format!("{label} sig_key={key}"));
+        lines.insert(format!("{label} sig_hashalgo={}", signer.hash));
+    }
     for (name, (description, kind)) in parameters {
         let text = match (description, kind) {
             (description, "") => format!("{name}:{description}"),
@@ -63,7 +70,7 @@ fn modinfo(printed: &str, labels: &BTreeMap<&Path, &str>, lines: &mut Lines) {
             counts.clear();
         } else if let Some(parameter) = entry.strip_prefix("parm:") {
             insert_numbered(lines, &mut counts, format!("{label} parm:{}", parameter.trim_start()));
-        } else if !entry.is_empty() && !entry.starts_with("sig") {
+        } else if !entry.is_empty() && !entry.starts_with("sig_id=") && !entry.starts_with("signature=") {
             insert_numbered(lines, &mut counts, format!("{label} {entry}"));
         }
     }

@@ -63,7 +63,7 @@ impl Symvers {
 }
 
 impl Line {
-    fn to_text(&self, symbol: &str) -> String {
+    pub(super) fn to_text(&self, symbol: &str) -> String {
         let Self { crc, provider, kind, namespace } = self;
         format!("{crc}\t{symbol}\t{provider}\t{kind}\t{namespace}")
     }

@@ -50,10 +50,28 @@ pub(super) struct Facts {
     path: String,
     /// Its name with every dash an underscore.
     pub(super) name: String,
+    /// The signature appended to it.
+    pub(super) signature: Option<Signature>,
     pub(super) modinfo: Vec<Tag>,
     pub(super) imports: Vec<Import>,
     pub(super) versions: BTreeMap<String, String>,
     pub(super) exports: Vec<Export>,
+    /// What the loader would refuse, or the second reader read differently.
+    pub(super) problems: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Signature {
+    pub(super) signers: Vec<Signer>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Signer {
+    /// Of the key's certificate.
+    pub(super) common_name: Option<String>,
+    /// Hexadecimal digits.
+    pub(super) key: String,
+    pub(super) hash: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -143,7 +161,7 @@ fn inspect(program: &Path, kernel: &Kernel) -> Result<BTreeMap<String, Facts>, T
     struct Document {
         modules: Vec<Facts>,
     }
-    let args = ["inspect", "--format", "json"].map(OsStr::new);
+    let args = ["inspect", "--cross-check", "--format", "json"].map(OsStr::new);
     let json = output(&program.display().to_string(), args.into_iter().chain([kernel.modules.as_os_str()]))?;
     let document: Document = serde_json::from_slice(&json).map_err(|error| TaskError::Other(error.to_string()))?;
     Ok(document.modules.into_iter().map(|facts| (facts.path.clone(), facts)).collect())
