@@ -48,6 +48,10 @@ pub const NAMED: usize = 10;
 /// Largest `.modinfo` that is read, in bytes. The largest stock one has a few hundred KiB, of aliases.
 pub const MODINFO_BYTES: usize = 4 << 20;
 
+/// Largest message of a signature that is looked into, in bytes. Stock ones have under 700; one of ML-DSA-87, with a
+/// certificate, would have some 12 KiB.
+pub const SIGNATURE_BYTES: u64 = 32 << 10;
+
 /// Most different undefined names of a module. amdgpu, with the most, has under two thousand.
 pub const IMPORTS: usize = 1 << 16;
 

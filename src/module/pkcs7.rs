@@ -45,6 +45,12 @@ pub enum MessageError {
     /// It is something else than signed data.
     #[error("it is a PKCS#7 message, but not of signed data ({0})")]
     Content(String),
+    /// It is larger than any signature.
+    #[error("its {len} bytes are more than any signature has")]
+    TooLarge {
+        /// How many it has.
+        len: u64,
+    },
     /// Nobody signed.
     #[error("its PKCS#7 message names no signer")]
     NoSigner,

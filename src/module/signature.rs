@@ -7,6 +7,7 @@
 
 use super::bytes::Bytes;
 use super::pkcs7::{self, MessageError, Signer};
+use crate::limits;
 
 /// `MODULE_SIGNATURE_MARKER`
 const MARKER: &[u8] = b"~Module signature appended~\n";
@@ -67,7 +68,10 @@ pub fn find(bytes: Bytes<'_>) -> Result<Option<Signature>, SignatureError> {
         return Err(SignatureError::Fields);
     }
     let offset = info_at.checked_sub(len).ok_or(SignatureError::Length { len })?;
-    let signers = pkcs7::signers(bytes.get(offset, len).unwrap_or_default());
+    let signers = match len {
+        0..=limits::SIGNATURE_BYTES => pkcs7::signers(bytes.get(offset, len).unwrap_or_default()),
+        len => Err(MessageError::TooLarge { len }),
+    };
     Ok(Some(Signature { offset, len, signers }))
 }
 

@@ -40,6 +40,11 @@ fn a_message_that_cannot_be_read_is_told() {
     let warning =
         "warning[SG013 malformed]: module sg_harmless has a signature that can't be read: it is no PKCS#7 message";
     assert!(run.stdout.contains(warning), "{}", run.all());
+    // One that would take long to look into.
+    let large =
+        [elf.as_slice(), &[0x30].repeat(100_000), &[0, 0, 2, 0, 0, 0, 0, 0], &100_000_u32.to_be_bytes()].concat();
+    let run = judged(&[large.as_slice(), b"~Module signature appended~\n"].concat());
+    assert!(run.stdout.contains("can't be read: its 100000 bytes are more than any signature has"), "{}", run.all());
     // A message of another kind: the last byte of id-signedData is 2, that of id-data is 1.
     let mut other = signed;
     let at = other.windows(9).position(|bytes| bytes == b"\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02").unwrap();
