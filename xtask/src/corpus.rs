@@ -147,6 +147,11 @@ impl<'n> Name<'n> {
     }
 }
 
+/// The architecture of the kernel of this name.
+pub fn architecture(name: &str) -> &str {
+    Name::new(name).architecture
+}
+
 /// The packages that hold the modules, the `Module.symvers` and the image of a kernel. The packages without a version
 /// in their names depend on those that have one.
 fn packages(apt: &Apt, architecture: &str, flavour: Option<&str>) -> Result<Vec<Package>, TaskError> {

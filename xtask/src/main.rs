@@ -8,6 +8,7 @@ mod bench;
 mod containers;
 mod corpus;
 mod fuzz;
+mod mutate;
 mod oracle;
 mod seeds;
 mod shell;
@@ -17,7 +18,7 @@ use std::process::ExitCode;
 
 type Task = (&'static str, fn(&[String]) -> Result<(), shell::TaskError>, &'static str);
 
-const TASKS: [Task; 6] = [
+const TASKS: [Task; 7] = [
     ("corpus", corpus::task, "[KERNEL...]  fetch real kernels: 5.10, 6.1, 6.12, newest, or a suite"),
     (
         "oracle",
@@ -25,6 +26,11 @@ const TASKS: [Task; 6] = [
         "[--seed N] [--rounds N] [KERNEL...]  compare symgate with other people's readers over them",
     ),
     ("containers", containers::task, "[KERNEL...]  compare packages, images and lists with their trees"),
+    (
+        "mutate",
+        mutate::task,
+        "[KERNEL...] [--rounds N] [--seed S]  change modules, and see that none gets past symgate",
+    ),
     ("testdata", testdata::task, "[SUITE...]  build the test modules again (root, debootstrap)"),
     ("bench", bench::task, "[KERNEL...]   time symgate against depmod over them, in pairs"),
     ("fuzz", fuzz::task, "[SECONDS] [TARGET...]  feed each reader what nobody would write"),
