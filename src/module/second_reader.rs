@@ -19,13 +19,13 @@ use super::elf::Machine;
 use super::imports::{Binding, SHN_LIVEPATCH, livepatch_target, loader_name};
 use super::{ModuleFacts, ModuleName, Problem, Stage};
 use crate::exports::Class;
-use crate::limits;
+use crate::{limits, text};
 
 /// Reads a module once more, and says what is not as the facts have it.
 pub(super) fn second_opinion(facts: &ModuleFacts, bytes: Bytes<'_>) -> Vec<Problem> {
     let bytes = facts.signature.as_ref().map_or(bytes, |signature| bytes.up_to(signature.offset));
     match Reader::open(bytes, facts.machine).and_then(|reader| reader.read(facts.stage)) {
-        Err(reason) => vec![Problem::SecondReader { reason: reason.into() }],
+        Err(reason) => vec![Problem::SecondReader { reason: text::shown(&reason).into() }],
         Ok(second) => differences(&Reading::of(facts), &second),
     }
 }
@@ -73,7 +73,9 @@ fn describe_export(name: &str, gpl_only: bool, namespace: Option<&str>) -> Box<s
 }
 
 fn differences(first: &Reading, second: &Reading) -> Vec<Problem> {
-    let only = |a: &BTreeSet<Box<str>>, b: &BTreeSet<Box<str>>| a.difference(b).cloned().collect::<Vec<_>>();
+    // The first reader takes no name that could do something to a terminal; this one takes all.
+    let shown = |name: &Box<str>| text::shown(name).into();
+    let only = |a: &BTreeSet<Box<str>>, b: &BTreeSet<Box<str>>| a.difference(b).map(shown).collect();
     let pairs = [
         ("its name", &first.name, &second.name),
         ("its licences", &first.licences, &second.licences),

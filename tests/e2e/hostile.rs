@@ -261,15 +261,17 @@ fn a_borrowed_namespace_changes_no_family() {
 #[test]
 fn names_that_act_on_a_terminal_are_not_shown() {
     let folder = folder();
-    let module = Ko::importing("m", &["dma_buf_get", "a\u{1b}[2J"]).modinfo("license=GPL|author=\u{1b}]0;x|").build();
+    let module = Ko::importing("m", &["dma_buf_get", "a\u{1b}[2J", "b\u{1}"]).modinfo("license=GPL|author=\u{1b}]0;x|").build();
     let path = write(folder.path(), "evil\nERROR: symgate: all is well.ko", module);
     for command in ["check", "inspect"] {
         let run = run([command, &path]);
         let all = run.all();
-        assert!(!all.contains('\u{1b}') && !all.contains("\nERROR: symgate: all is well"), "{all}");
+        // A terminal's own sequences are taken out where there is no terminal; other control characters are not.
+        assert!(!all.contains(['\u{1b}', '\u{1}']) && !all.contains("\nERROR: symgate: all is well"), "{all}");
     }
     let run = check(&["--format", "kbuild", &path]);
-    assert!(run.stderr.contains("has undefined symbols whose names can't be read (1)"), "{}", run.all());
+    assert!(run.stderr.contains("has undefined symbols whose names can't be read (2)"), "{}", run.all());
+    assert!(run.stderr.contains("its imports a\\u{1b}[2J, b\\u{1} only by the second"), "{}", run.all());
     assert!(run.stderr.lines().all(|line| !line.starts_with("ERROR: symgate: all")), "{}", run.all());
 }
 
