@@ -7,7 +7,7 @@ use serde::Serialize;
 
 /// A module's name with every `-` turned into `_`.
 ///
-/// kbuild does the same when it names `KBUILD_MODNAME` (`scripts/Makefile.lib:name-fix`, 7.2), and the
+/// kbuild does the same when it names `KBUILD_MODNAME` (`scripts/Makefile.lib:name-fix-token`, 7.2), and the
 /// loader takes the two for one (`kernel/module/main.c:mod_strncmp`, 7.2).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct ModuleName(Box<str>);
@@ -19,11 +19,12 @@ impl ModuleName {
         Self(name.replace('-', "_").into())
     }
 
-    /// The name of the module that a path is of: `drivers/gpu/drm/foo-bar.ko.xz` is `foo_bar`.
+    /// The name of the module that a path is of: `drivers/gpu/drm/foo-bar.ko.xz` is `foo_bar`. kbuild turns a comma
+    /// into `_`, too, but to the loader the two are not one.
     #[must_use]
     pub fn from_path(path: &str) -> Self {
         let file = path.rsplit('/').next().unwrap_or(path);
-        Self::new(without_ending(file))
+        Self::new(&without_ending(file).replace(',', "_"))
     }
 
     /// The normalised name.
@@ -57,6 +58,7 @@ mod tests {
         assert_eq!(ModuleName::from_path("a/b/snd-foo.ko.xz").as_str(), "snd_foo");
         assert_eq!(ModuleName::from_path("drivers/gpu/drm/drm").as_str(), "drm");
         assert_eq!(ModuleName::from_path("foo.o").as_str(), "foo");
+        assert_eq!(ModuleName::from_path("drivers/firmware/thead,th1520-aon").as_str(), "thead_th1520_aon");
         assert_eq!(ModuleName::from_path("a.kore.ko.zst").as_str(), "a.kore");
         assert_eq!(ModuleName::from_path("a.xz").as_str(), "a.xz");
     }

@@ -186,6 +186,17 @@ fn a_provider_goes_by_its_own_name() {
 }
 
 #[test]
+fn a_provider_bears_one_name_in_tables_and_by_itself() {
+    let folder = folder();
+    // kbuild writes neither `,` nor `-` into a module's name: `thead,th1520-aon.ko` of 7.2 is `thead_th1520_aon`.
+    let symvers = write(folder.path(), "symvers", "0x00000000\tsg_plain\tdrivers/sg,ex-port\tEXPORT_SYMBOL\t\n");
+    let json = check(&["--format", "json", "--all", "--symvers", &symvers, "testdata/6.1/sg_user.ko"]).json();
+    let imports = json["modules"][0]["imports"].as_array().unwrap();
+    let import = imports.iter().find(|import| import["symbol"] == "sg_plain").expect("sg_user imports sg_plain");
+    assert_eq!(import["provider"], "sg_ex_port");
+}
+
+#[test]
 fn several_symvers_need_a_reference() {
     let [a, b] = ["testdata/6.1/Module.symvers", "testdata/7.2/Module.symvers"];
     let module = "testdata/6.1/sg_get.ko";
