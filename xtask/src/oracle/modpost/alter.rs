@@ -49,13 +49,17 @@ const COMPATIBLE: [&str; 4] = ["GPL\0v2", "Dual BSD/GPL", "Dual MIT/GPL", "Dual 
 
 /// Changes one thing about a module, if what was picked is there.
 pub(super) fn alter(rng: &mut Rng, mut bytes: Vec<u8>, undefined: &[&str]) -> Option<Altered> {
-    let change = match rng.u8(..10) {
-        0..5 => license(rng, &mut bytes, &INCOMPATIBLE)?,
-        5 => license(rng, &mut bytes, &COMPATIBLE)?,
-        6 => rename(&mut bytes, "license", "lizense").map(|()| Change::NoLicense)?,
-        7 => imports(rng, &mut bytes)?,
-        8 => bind(&mut bytes, pick(rng, undefined)?, STB_WEAK.0).map(Change::Weak)?,
-        _ => bind(&mut bytes, pick(rng, undefined)?, STB_LOCAL.0).map(Change::Local)?,
+    // Few modules declare a namespace, so those that do are mostly changed there.
+    let imports = if rng.bool() { imports(rng, &mut bytes) } else { None };
+    let change = match imports {
+        Some(change) => change,
+        None => match rng.u8(..9) {
+            0..5 => license(rng, &mut bytes, &INCOMPATIBLE)?,
+            5 => license(rng, &mut bytes, &COMPATIBLE)?,
+            6 => rename(&mut bytes, "license", "lizense").map(|()| Change::NoLicense)?,
+            7 => bind(&mut bytes, pick(rng, undefined)?, STB_WEAK.0).map(Change::Weak)?,
+            _ => bind(&mut bytes, pick(rng, undefined)?, STB_LOCAL.0).map(Change::Local)?,
+        },
     };
     Some(Altered { bytes, change })
 }

@@ -9,7 +9,7 @@ use fastrand::Rng;
 use tempfile::TempDir;
 
 use super::super::reasons::Why;
-use super::super::symvers::{Symvers, base_name};
+use super::super::symvers::{Line, Symvers, base_name};
 use super::super::tally::{Side, Tally};
 use super::alter::{self, Change};
 use super::breach::{Breach, Kind};
@@ -55,17 +55,16 @@ pub(super) fn run(modules: &Modules<'_>, resolved: &Versioned, seed: u64) -> Res
     let files: Vec<PathBuf> = round.files().map(|(_, file)| file.to_owned()).collect();
     let ours = gate::judge(&modules.tree.program, &yard, &files)?;
     let theirs = round.named(modules.modpost.judge(modules.variant, &yard)?, resolved)?;
-    let of_kind = |kind: Kind| {
-        let of_kind =
-            |breaches: &BTreeSet<Breach>| breaches.iter().filter(|breach| breach.kind == kind).cloned().collect();
-        let (ours_only, theirs) = (of_kind(&ours.breaches), of_kind(&theirs));
-        let mut tally = Tally::of(&ours_only, &theirs, |side, breach| round.explain(&ours, side, breach));
+    let tally = |(kind, _)| {
+        let of_kind = |all: &BTreeSet<Breach>| all.iter().filter(|breach| breach.kind == kind).cloned().collect();
+        let explain = |side, breach: &Breach| round.explain(&ours, side, breach);
+        let mut tally = Tally::of(&of_kind(&ours.breaches), &of_kind(&theirs), explain);
         for line in &mut tally.shown {
             line.insert_str(0, &format!("seed {seed}: "));
         }
         (kind, tally)
     };
-    Ok(Kind::ALL.into_iter().map(|(kind, _)| of_kind(kind)).collect())
+    Ok(Kind::ALL.into_iter().map(tally).collect())
 }
 
 impl<'m> Round<'m> {
@@ -136,34 +135,39 @@ impl<'m> Round<'m> {
     fn explain(&self, ours: &gate::Said, side: Side, breach: &Breach) -> Option<Why> {
         let Breach { kind, module, symbol, namespace } = breach;
         let change = self.members.get(module.as_str())?.change.as_ref();
-        let gpl_only = self.symvers.0.get(symbol).is_some_and(|line| line.kind == "EXPORT_SYMBOL_GPL");
-        let about_a_symbol = matches!(kind, Kind::Undefined | Kind::GplOnly | Kind::Namespace);
+        if side == Side::Symgate && !symbol.is_empty() && change == Some(&Change::Local(symbol.clone())) {
+            return Some(Why::LocalUndefined);
+        }
+        let line = self.symvers.0.get(symbol);
+        let is_gpl_only = |line: &Line| line.kind == "EXPORT_SYMBOL_GPL";
+        let of_family = || ours.userspace_gpl.contains(&(module.clone(), symbol.clone()));
+        if line.is_none()
+            && let Some(own) = self.own_export(symbol)
+            && match (side, kind) {
+                (Side::Other, Kind::Undefined) => true,
+                (Side::Symgate, Kind::GplOnly) => is_gpl_only(own) || of_family(),
+                (Side::Symgate, Kind::Namespace) => own.namespace == *namespace,
+                _ => false,
+            }
+        {
+            return Some(Why::OwnExports);
+        }
+        let declared = || ours.breaches.contains(&Breach::new(Kind::Declares, module, "", namespace));
         match (side, kind) {
-            (Side::Symgate, _) if about_a_symbol && change == Some(&Change::Local(symbol.clone())) => {
-                Some(Why::LocalUndefined)
+            (Side::Symgate, Kind::GplOnly) if line.is_some_and(is_gpl_only) => {
+                (change == Some(&Change::NoLicense)).then_some(Why::NoLicense)
             }
-            (_, _) if about_a_symbol && self.is_read_from_its_provider(symbol) => Some(Why::OwnExports),
-            (Side::Symgate, Kind::GplOnly) if gpl_only && change == Some(&Change::NoLicense) => Some(Why::NoLicense),
-            (Side::Symgate, Kind::GplOnly)
-                if !gpl_only && ours.userspace_gpl.contains(&(module.clone(), symbol.clone())) =>
-            {
-                Some(Why::Family)
-            }
-            (Side::Symgate, Kind::Namespace)
-                if ours.breaches.contains(&Breach::new(Kind::Declares, module, "", namespace)) =>
-            {
-                Some(Why::Declared)
-            }
-            (Side::Other, Kind::Namespace) if lists_as_the_loader_does(namespace, module) => Some(Why::Dash),
+            (Side::Symgate, Kind::GplOnly) => of_family().then_some(Why::Family),
+            (Side::Symgate, Kind::Namespace) => declared().then_some(Why::Declared),
+            (Side::Other, Kind::Namespace) => lists_as_the_loader_does(namespace, module).then_some(Why::Dash),
             _ => None,
         }
     }
 
-    /// Whether a symbol is in the table no more, but is exported by a module that takes part.
-    fn is_read_from_its_provider(&self, symbol: &str) -> bool {
-        let before = self.modules.tree.symvers.0.get(symbol);
-        !self.symvers.0.contains_key(symbol)
-            && before.is_some_and(|line| self.members.contains_key(base_name(&line.provider)))
+    /// The line that a symbol had, where it is exported by a module that takes part.
+    fn own_export(&self, symbol: &str) -> Option<&Line> {
+        let before = self.modules.tree.symvers.0.get(symbol)?;
+        self.members.contains_key(base_name(&before.provider)).then_some(before)
     }
 }
 
