@@ -55,7 +55,7 @@ impl Format {
     /// The kind of package that a file in a tree is, by its name.
     fn of(path: &Path) -> Option<Self> {
         match path.extension()?.to_str()? {
-            "deb" => Some(Self::Deb),
+            "deb" | "udeb" => Some(Self::Deb),
             "rpm" => Some(Self::Rpm),
             _ => None,
         }
@@ -162,7 +162,8 @@ fn search(root: &Path, label: &str, modules: &mut BTreeMap<OsString, ModuleFile>
     let home = root.canonicalize().unwrap_or_else(|_| root.to_owned());
     // Sorted, so that a folder with two ways to it is always found by the same one.
     let walk = WalkDir::new(root).follow_links(true).sort_by_file_name().into_iter();
-    for entry in walk.filter_entry(|entry| is_to_be_searched(entry, &home, &mut seen_folders)) {
+    let mut above = Vec::new();
+    for entry in walk.filter_entry(|entry| is_to_be_searched(entry, &home, &mut seen_folders, &mut above)) {
         let entry = match entry {
             Ok(entry) => entry,
             Err(error) => {
@@ -197,6 +198,10 @@ fn search(root: &Path, label: &str, modules: &mut BTreeMap<OsString, ModuleFile>
         found.errors.push(InputError::new(relative, error));
         seen_any = true;
     }
+    for path in &above {
+        let reason = InputErrorKind::Unsupported("a link to a folder that holds this one");
+        found.errors.push(InputError::new(shown(path.strip_prefix(root).unwrap_or(path)), reason));
+    }
     if !seen_any {
         found.errors.push(InputError::new(label, InputErrorKind::NoModules));
     }
@@ -204,14 +209,23 @@ fn search(root: &Path, label: &str, modules: &mut BTreeMap<OsString, ModuleFile>
 
 /// Whether an entry is to be looked at, and what is below it. depmod follows links, too, but for the two by which a
 /// kernel's modules point to its source. No folder is searched twice, and none that holds the whole tree.
-fn is_to_be_searched(entry: &DirEntry, home: &Path, seen: &mut HashSet<(u64, u64)>) -> bool {
+///
+/// One that holds the tree and more is told: depmod would look there, too.
+fn is_to_be_searched(entry: &DirEntry, home: &Path, seen: &mut HashSet<(u64, u64)>, above: &mut Vec<PathBuf>) -> bool {
     if !entry.file_type().is_dir() {
         return true;
     }
     if entry.path_is_symlink() && entry.depth() > 0 {
         let name = entry.file_name();
-        let holds_home = || entry.path().canonicalize().is_ok_and(|target| home.starts_with(target));
-        if name == "build" || name == "source" || holds_home() {
+        if name == "build" || name == "source" {
+            return false;
+        }
+        if let Ok(target) = entry.path().canonicalize()
+            && home.starts_with(&target)
+        {
+            if target != home {
+                above.push(entry.path().to_owned());
+            }
             return false;
         }
     }

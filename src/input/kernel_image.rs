@@ -31,6 +31,10 @@ pub(super) enum Image {
 
 /// Tells a kernel image.
 pub(super) fn image(start: &[u8]) -> Option<Image> {
+    if start.starts_with(b"\x7fELF") {
+        // What else it looks like, an ELF file is read as one: there is room for any magic number in it.
+        return None;
+    }
     let at = |offset: usize, magic: &[u8]| start.get(offset..).is_some_and(|rest| rest.starts_with(magic));
     if at(0x1fe, &[0x55, 0xaa]) && at(0x202, b"HdrS") {
         return bz(start).or(Some(Image::Bare("an x86 kernel image of a boot protocol before 2.08")));

@@ -26,12 +26,16 @@ pub fn modules(
     let find = |line: String| {
         let stem = line.strip_suffix(".o").or_else(|| line.strip_suffix(".ko"));
         let stem = stem.ok_or_else(|| InputErrorKind::List(format!("{line:?} is neither a .ko nor a .o")))?;
-        let mut candidates = PACKED.iter().map(|ending| folder.join(format!("{stem}.ko{ending}")));
-        candidates
-            .find(|path| is_there(path))
-            .ok_or_else(|| InputErrorKind::List(format!("it lists {line:?}, but there is no {stem}.ko")))
+        let candidates = PACKED.iter().map(|ending| folder.join(format!("{stem}.ko{ending}")));
+        let there: Vec<PathBuf> = candidates.filter(|path| is_there(path)).collect();
+        if there.is_empty() {
+            return Err(InputErrorKind::List(format!("it lists {line:?}, but there is no {stem}.ko")));
+        }
+        // Which of several is loaded is depmod's choice.
+        Ok(there)
     };
-    lines(order)?.into_iter().map(find).collect()
+    let found: Vec<Vec<PathBuf>> = lines(order)?.into_iter().map(find).collect::<Result<_, _>>()?;
+    Ok(found.into_iter().flatten().collect())
 }
 
 fn lines(list: &mut dyn Read) -> Result<Vec<String>, InputErrorKind> {

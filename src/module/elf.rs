@@ -34,6 +34,26 @@ pub enum ElfError {
         /// Bytes 4 to 6 of `e_ident`.
         ident: Vec<u8>,
     },
+    /// The class is not the machine's: the loaders of some go by the machine alone, and would read other fields.
+    #[error("a class of {bits} bits, which machine {machine} has no modules of")]
+    Class {
+        /// By `EI_CLASS`.
+        bits: u8,
+        /// `e_machine`
+        machine: u16,
+    },
+    /// Two parts of the file have bytes in common. The loader changes section headers and `struct module`, and on some
+    /// machines symbols and relocations, where they stand in its copy of the file, before it has read all names
+    /// (`rewrite_section_headers`, `layout_sections`, `module_frob_arch_sections`, 7.2).
+    #[error(
+        "{one} and {other} are in the same bytes of the file: the loader changes some of them while it reads others"
+    )]
+    Overlap {
+        /// The one that comes first.
+        one: String,
+        /// The other.
+        other: String,
+    },
     /// A table lies wholly or partly outside the file.
     #[error("truncated: {what} needs bytes {offset}..{} of {len}", .offset.saturating_add(*.size))]
     Truncated {
@@ -357,7 +377,12 @@ impl<'d> Elf<'d> {
         let mut relocating: Vec<_> = tables.map(|(index, section)| (section.info as usize, index)).collect();
         relocating.sort_unstable();
         let start: u64 = header.e_shoff(endian).into();
-        Ok(Self {
+        let machine = header.e_machine(endian);
+        if !fits(class, machine) {
+            let bits = if class == Class::Elf32 { 32 } else { 64 };
+            return Err(ElfError::Class { bits, machine: machine.0 });
+        }
+        let elf = Self {
             bytes,
             endian,
             header_end: size_of::<H>() as u64,
@@ -368,7 +393,12 @@ impl<'d> Elf<'d> {
             sections,
             section_names: names,
             relocating,
-        })
+        };
+        // Without this, a small file of many sections that share their bytes would be read as a large one.
+        match elf.overlap() {
+            Some((one, other)) => Err(ElfError::Overlap { one, other }),
+            None => Ok(elf),
+        }
     }
 
     /// Whether it is a program or a library, or a kernel.
@@ -395,8 +425,7 @@ impl<'d> Elf<'d> {
     }
 
     /// The first two parts of the file that lie one over the other, wholly or partly, in words.
-    #[must_use]
-    pub fn overlap(&self) -> Option<(String, String)> {
+    fn overlap(&self) -> Option<(String, String)> {
         let in_file = |section: &&Section<'d>| {
             section.size > 0 && section.kind != elf::SHT_NOBITS && section.kind != elf::SHT_NULL
         };
@@ -526,6 +555,17 @@ impl<'d> Elf<'d> {
         let start = usize::try_from(offset).ok()?;
         let bytes = data.get(start..start.checked_add(8)?)?.try_into().ok()?;
         Some(self.endian.read_u64(bytes))
+    }
+}
+
+/// Whether a machine has modules of this class. Those that are not named have both, or are not known here.
+fn fits(class: Class, machine: elf::Machine) -> bool {
+    match machine {
+        elf::EM_386 | elf::EM_68K | elf::EM_ARM | elf::EM_PPC | elf::EM_SH | elf::EM_SPARC => class == Class::Elf32,
+        elf::EM_AARCH64 | elf::EM_ALPHA | elf::EM_LOONGARCH | elf::EM_PPC64 | elf::EM_SPARCV9 | elf::EM_X86_64 => {
+            class == Class::Elf64
+        }
+        _ => true,
     }
 }
 

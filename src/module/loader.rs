@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What the loader checks of a file before it looks at what is in it, beyond what no reader can do without
-//! (`kernel/module/main.c:elf_validity_cache_copy`, 7.2), and what would lead it astray.
+//! (`kernel/module/main.c:elf_validity_cache_copy`, 7.2).
 
 use object::elf::SHT_NULL;
 
@@ -9,9 +9,6 @@ use super::problem::Problem;
 
 /// Adds what the loader would refuse of the file's parts.
 pub(super) fn check_file(elf: &Elf<'_>, problems: &mut Vec<Problem>) {
-    if let Some((one, other)) = elf.overlap() {
-        problems.push(Problem::Overlap { one, other });
-    }
     let first = elf.sections().first();
     if first.is_some_and(|first| first.kind != SHT_NULL || first.size() != 0 || first.address != 0) {
         problems.push(Problem::FirstSection);

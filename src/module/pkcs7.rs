@@ -5,6 +5,7 @@
 //! signer is only named: by a certificate's issuer and serial number, or by the key's identifier. Nothing is verified
 //! here.
 
+use cms::cert::x509::name::Name;
 use cms::content_info::ContentInfo;
 use cms::signed_data::{SignedData, SignerIdentifier, SignerInfo};
 use der::asn1::ObjectIdentifier;
@@ -15,25 +16,22 @@ use crate::text;
 /// `id-signedData` (RFC 5652, section 5.1).
 const SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.2");
 
+/// `id-at-commonName` (RFC 5280, appendix A.1).
+const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
+
 /// One signer of a module, as the message names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signer {
     /// The issuer of the key's certificate (RFC 4514); none where the key is named by its identifier.
     pub issuer: Option<Box<str>>,
+    /// The common name in it: what modinfo calls the signer.
+    pub common_name: Option<Box<str>>,
     /// The certificate's serial number or the key's identifier, as hexadecimal digits.
     pub key: Box<str>,
     /// The hash, as the kernel's crypto API names it.
     pub hash: Box<str>,
     /// The algorithm of the signature.
     pub algorithm: Box<str>,
-}
-
-impl Signer {
-    /// The common name of the issuer: what modinfo calls the signer.
-    #[must_use]
-    pub fn common_name(&self) -> Option<&str> {
-        self.issuer.as_deref()?.split(',').find_map(|name| name.strip_prefix("CN="))
-    }
 }
 
 /// Why a message can't be read.
@@ -78,18 +76,30 @@ pub(super) fn signers(message: &[u8]) -> Result<Vec<Signer>, MessageError> {
 }
 
 fn signer(info: &SignerInfo) -> Signer {
-    let (issuer, key) = match &info.sid {
-        SignerIdentifier::IssuerAndSerialNumber(id) => {
-            (Some(text::shown(&id.issuer.to_string()).into()), text::digits(id.serial_number.as_bytes()))
-        }
-        SignerIdentifier::SubjectKeyIdentifier(id) => (None, text::digits(id.0.as_bytes())),
+    let (issuer, common_name, key) = match &info.sid {
+        SignerIdentifier::IssuerAndSerialNumber(id) => (
+            Some(text::shown(&id.issuer.to_string()).into()),
+            common_name(&id.issuer),
+            text::digits(id.serial_number.as_bytes()),
+        ),
+        SignerIdentifier::SubjectKeyIdentifier(id) => (None, None, text::digits(id.0.as_bytes())),
     };
     Signer {
         issuer,
+        common_name,
         key: key.into(),
         hash: name(&HASHES, info.digest_alg.oid),
         algorithm: name(&ALGORITHMS, info.signature_algorithm.oid),
     }
+}
+
+/// The first common name of a certificate's issuer, from the name's own parts: in its text anything may stand.
+fn common_name(issuer: &Name) -> Option<Box<str>> {
+    let mut parts = issuer.0.iter().flat_map(|names| names.0.iter());
+    let part = parts.find(|part| part.oid == COMMON_NAME)?;
+    // A string of any kind: all that are in use are of ASCII or UTF-8 (`DirectoryString`, RFC 5280).
+    let value = std::str::from_utf8(part.value.value()).ok()?;
+    Some(text::shown(value).into())
 }
 
 /// Hashes that modules have been signed with (`kernel/module/Kconfig`, `certs/Kconfig`, 5.10 to 7.2).

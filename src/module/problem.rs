@@ -27,18 +27,6 @@ pub enum Problem {
         /// What is wrong.
         reason: &'static str,
     },
-    /// Two parts of the file have bytes in common. The loader changes section headers and `struct module`, and on some
-    /// machines symbols and relocations, where they stand in its copy of the file, before it has read all names
-    /// (`rewrite_section_headers`, `layout_sections`, `module_frob_arch_sections`, 7.2).
-    #[error(
-        "has {one} and {other} in the same bytes of the file: the loader changes some of them while it reads others"
-    )]
-    Overlap {
-        /// The one that comes first.
-        one: String,
-        /// The other.
-        other: String,
-    },
     /// No `SHT_SYMTAB` (`elf_validity_cache_index_sym`, 7.2).
     #[error("has no symbol table: what it imports can't be told, and the loader refuses it")]
     NoSymbolTable,
@@ -238,7 +226,6 @@ impl Problem {
             Self::NotRelocatable { .. } => "not-relocatable".to_owned(),
             Self::FirstSection => "first-section".to_owned(),
             Self::Strings { of, .. } => format!("strings:{of}"),
-            Self::Overlap { .. } => "overlap".to_owned(),
             Self::NoSymbolTable => "no-symbol-table".to_owned(),
             Self::SymbolTables { .. } => "symbol-tables".to_owned(),
             Self::SymbolTable { .. } => "symbol-table".to_owned(),

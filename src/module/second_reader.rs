@@ -193,7 +193,11 @@ impl<'d> Reader<'d> {
     /// Everything undefined, by the name that the loader looks up; one strong symbol makes a name strong.
     fn imports(&self, symbols: &Symbols<'_>) -> Read<BTreeSet<Box<str>>> {
         let mut bindings: BTreeMap<String, Binding> = BTreeMap::new();
-        for symbol in symbols.table.iter().skip(1) {
+        let mut wanted: Vec<Sym> = symbols.table.iter().skip(1).filter(is_wanted).collect();
+        // Once for each name and kind: a table may have a million symbols of one long name.
+        wanted.sort_unstable_by_key(|symbol| (symbol.st_name, symbol.st_shndx, symbol.st_info));
+        wanted.dedup_by_key(|symbol| (symbol.st_name, symbol.st_shndx, symbol.st_info));
+        for symbol in wanted {
             let name = || symbols.name(&symbol);
             let (name, binding) = match symbol.st_shndx {
                 0 if self.is_register(&symbol) => continue,
@@ -227,6 +231,9 @@ impl<'d> Reader<'d> {
             let places: Vec<u64> = pointers.keys().copied().collect();
             // Fields lie side by side, so that the nearest two tell how large one is.
             let Some(field) = places.iter().zip(places.iter().skip(1)).map(|(a, b)| b - a).min() else { continue };
+            if field != 4 && field != 8 {
+                return Err(format!("the fields of {table} are of {field} bytes"));
+            }
             let text = |place| self.text_at(pointers.get(&place)?, section, symbols);
             for number in 0..self.data(section).len() as u64 / (field * 3) {
                 let at = number * field * 3;
@@ -285,6 +292,11 @@ impl<'d> Reader<'d> {
     }
 }
 
+/// Whether a symbol is somebody else's.
+fn is_wanted(symbol: &Sym) -> bool {
+    symbol.st_shndx == 0 || symbol.st_shndx == usize::from(SHN_LIVEPATCH)
+}
+
 struct Symbols<'d> {
     table: Symtab<'d>,
     strings: &'d [u8],
@@ -293,6 +305,7 @@ struct Symbols<'d> {
 impl Symbols<'_> {
     fn name(&self, symbol: &Sym) -> String {
         let name = string(self.strings, symbol.st_name as u64).unwrap_or_default();
+        let name = name.get(..limits::NAME_BYTES).unwrap_or(name);
         String::from_utf8_lossy(name).into_owned()
     }
 }

@@ -215,7 +215,7 @@ impl<'a> SignatureV1<'a> {
     fn new(signature: &'a Signature) -> Self {
         let signer = |signer: &'a Signer| SignerV1 {
             issuer: signer.issuer.as_deref(),
-            common_name: signer.common_name(),
+            common_name: signer.common_name.as_deref(),
             key: &signer.key,
             hash: &signer.hash,
             algorithm: &signer.algorithm,

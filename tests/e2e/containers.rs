@@ -290,6 +290,17 @@ fn lists_name_what_is_to_be_read() {
 }
 
 #[test]
+fn of_several_files_of_a_listed_module_all_are_judged() {
+    let folder = folder();
+    let module = std::fs::read(testdata("6.1/sg_harmless.ko")).unwrap();
+    write(folder.path(), "m.ko", module);
+    write(folder.path(), "m.ko.xz", pack(&std::fs::read(testdata("6.1/sg_get.ko")).unwrap(), ".xz"));
+    let run = check(&[&write(folder.path(), "modules.order", "m.o\n")]);
+    assert_eq!(run.status, 1, "{}", run.all());
+    assert!(run.stdout.contains("module sg_get gets at dma-buf"), "{}", run.all());
+}
+
+#[test]
 fn modules_order_lists_built_or_installed_modules() {
     let folder = folder();
     let place = folder.path();

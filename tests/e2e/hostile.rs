@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 
 use object::SymbolScope;
 
-use crate::support::ko::{Ko, section, undefined};
+use crate::support::ko::{Ko, PPC64LE, section, undefined};
 use crate::support::pack::{ENDINGS, pack};
 use crate::support::{Run, check, folder, root, run, testdata, write};
 
@@ -166,6 +166,13 @@ fn tags_that_can_be_there_once() {
 }
 
 #[test]
+fn a_class_that_is_not_the_machines() {
+    let mut module = Ko { machine: PPC64LE, ..Ko::importing("m", &["dma_buf_get"]) }.build();
+    module[0x12..0x14].copy_from_slice(&[20, 0]);
+    unreadable("m.ko", &module, "a class of 64 bits, which machine 20 has no modules of");
+}
+
+#[test]
 fn strings_and_sections_as_the_loader_wants_them() {
     let good = good();
     let table = usize::try_from(u64::from_le_bytes(good[0x28..0x30].try_into().unwrap())).unwrap();
@@ -261,7 +268,8 @@ fn a_borrowed_namespace_changes_no_family() {
 #[test]
 fn names_that_act_on_a_terminal_are_not_shown() {
     let folder = folder();
-    let module = Ko::importing("m", &["dma_buf_get", "a\u{1b}[2J", "b\u{1}"]).modinfo("license=GPL|author=\u{1b}]0;x|").build();
+    let module =
+        Ko::importing("m", &["dma_buf_get", "a\u{1b}[2J", "b\u{1}"]).modinfo("license=GPL|author=\u{1b}]0;x|").build();
     let path = write(folder.path(), "evil\nERROR: symgate: all is well.ko", module);
     for command in ["check", "inspect"] {
         let run = run([command, &path]);
@@ -448,6 +456,20 @@ fn trees_with_links() {
 }
 
 #[test]
+fn a_link_to_what_holds_the_tree_is_told() {
+    let folder = folder();
+    write(folder.path(), "lib/modules/6.1/m.ko", good());
+    symlink("../../../lib", folder.path().join("lib/modules/6.1/extra")).unwrap();
+    let run = check(&[&folder.path().join("lib/modules/6.1").display().to_string()]);
+    assert_eq!(run.status, 3, "{}", run.all());
+    assert!(
+        run.stderr.contains("extra: is a link to a folder that holds this one, which is not read"),
+        "{}",
+        run.all()
+    );
+}
+
+#[test]
 fn links_upon_links_are_followed_once() {
     let folder = folder();
     let place = folder.path();
@@ -461,7 +483,12 @@ fn links_upon_links_are_followed_once() {
     write(place, "d30/m.ko", good());
     symlink("/", place.join("d0/root")).unwrap();
     let run = check(&[&place.join("d0").display().to_string()]);
-    assert_eq!(run.status, 0, "{}", run.all());
+    assert_eq!(run.status, 3, "{}", run.all());
+    assert!(
+        run.stderr.ends_with("root: is a link to a folder that holds this one, which is not read\n"),
+        "{}",
+        run.all()
+    );
     assert!(run.stdout.contains("1 module: 0 get at"), "{}", run.all());
 }
 

@@ -108,6 +108,21 @@ fn images_that_do_not_tell() {
 }
 
 #[test]
+fn an_object_is_no_image_whatever_else_it_looks_like() {
+    let mut object = std::fs::read(crate::support::testdata("6.1/sg_get.o")).unwrap();
+    let image = bz_image(&pack(&x86(false).build(), ".gz"));
+    // Nothing stands where the setup code's header would, but code that nobody runs.
+    object.resize(object.len().max(image.len()), 0);
+    for (at, len) in [(0x1f1, 1), (0x1fe, 2), (0x202, 6), (0x248, 8)] {
+        object[at..at + len].copy_from_slice(&image[at..at + len]);
+    }
+    let folder = folder();
+    let run = check(&[&write(folder.path(), "sg_get.o", object)]);
+    assert_ne!(run.status, 0, "{}", run.all());
+    assert!(run.stdout.contains("sg_get"), "{}", run.all());
+}
+
+#[test]
 fn a_truncated_image_is_refused() {
     let image = bz_image(&pack(&x86(true).build(), ".gz"));
     let folder = folder();

@@ -80,10 +80,7 @@ fn help(problem: &Problem) -> &'static str {
         Problem::SignatureMessage(_) => "sign it again with scripts/sign-file",
         Problem::RepeatedTag { .. } => "the loader reads the first; take the others out",
         Problem::ExportMarks { .. } => "modpost will say the same",
-        Problem::LocalUndefined { .. }
-        | Problem::Overlap { .. }
-        | Problem::SymbolTables { .. }
-        | Problem::RepeatedSection { .. } => {
+        Problem::LocalUndefined { .. } | Problem::SymbolTables { .. } | Problem::RepeatedSection { .. } => {
             "no compiler or linker makes this: find out what edited the module after it was built"
         }
         Problem::NoThisModule | Problem::NotRelocatable { .. } => "give the finished .ko, not what it is made from",
