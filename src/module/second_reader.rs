@@ -74,8 +74,8 @@ fn describe_export(name: &str, gpl_only: bool, namespace: Option<&str>) -> Box<s
 
 fn differences(first: &Reading, second: &Reading) -> Vec<Problem> {
     // The first reader takes no name that could do something to a terminal; this one takes all.
-    let shown = |name: &Box<str>| text::shown(name).into();
-    let only = |a: &BTreeSet<Box<str>>, b: &BTreeSet<Box<str>>| a.difference(b).map(shown).collect();
+    let shown = |name: &str| text::shown(name).into();
+    let only = |a: &BTreeSet<Box<str>>, b: &BTreeSet<Box<str>>| a.difference(b).map(|name| shown(name)).collect();
     let pairs = [
         ("its name", &first.name, &second.name),
         ("its licences", &first.licences, &second.licences),
