@@ -159,8 +159,11 @@ impl Map {
         })
     }
 
+    /// As many as the table says, but no more than the file has room for.
     pub fn symbol_count(&self, draft: &Draft) -> usize {
-        self.sections.get(self.symbols).map_or(0, |section| index(section.size) / draft.machine.symbol_len())
+        let len = draft.machine.symbol_len();
+        let size = self.sections.get(self.symbols).map_or(0, |section| index(section.size));
+        size.min(draft.bytes.len()) / len
     }
 
     /// The symbols of these names that have no section, with the names.
