@@ -21,6 +21,15 @@ pub const SMALL_BYTES: u64 = 128 << 20;
 /// Bytes of a package's modules that are held at once, to be read on all threads.
 pub const BATCH_BYTES: usize = 64 << 20;
 
+/// Most entries of a package, folders and all. The largest of Debian have some hundred thousand.
+pub const PACKAGE_ENTRIES: u32 = 1 << 20;
+
+/// Most modules of a package. Those of a whole kernel are five thousand.
+pub const PACKAGE_MODULES: u32 = 1 << 15;
+
+/// Most bytes of an initramfs's files that share their content: these are held to its end.
+pub const LINKED_BYTES: u64 = 256 << 20;
+
 /// Largest list of inputs, in bytes.
 pub const LIST_BYTES: u64 = 64 << 20;
 

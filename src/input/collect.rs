@@ -15,7 +15,7 @@ use super::compression::Compression;
 use super::door::{self, describe};
 use super::read::caught;
 use super::reference::{is_image, start_of};
-use super::{InputError, InputErrorKind, deb, initramfs, list, rpm};
+use super::{InputError, InputErrorKind, list, package};
 use crate::{limits, symvers, text};
 
 /// A file that is to be read as a module.
@@ -289,10 +289,10 @@ fn is_reference(path: &Path, file: &File, start: &[u8]) -> bool {
 /// The kind of package that a file is. What is packed can be a module or an initramfs, which its first unpacked bytes
 /// tell; what does not unpack is left for the one that reads it to complain of.
 fn package_format(path: &Path, start: &[u8]) -> Result<Option<Format>, InputErrorKind> {
-    if start.starts_with(&deb::MAGIC) {
+    if start.starts_with(&package::DEB_MAGIC) {
         return Ok(Some(Format::Deb));
     }
-    if start.starts_with(&rpm::MAGIC) {
+    if start.starts_with(&package::RPM_MAGIC) {
         return Ok(Some(Format::Rpm));
     }
     let unpacked = match Compression::of(start) {
@@ -312,7 +312,7 @@ fn package_format(path: &Path, start: &[u8]) -> Result<Option<Format>, InputErro
             }
         }
     };
-    Ok(initramfs::is_cpio(&unpacked).then_some(Format::Initramfs))
+    Ok(package::is_cpio(&unpacked).then_some(Format::Initramfs))
 }
 
 /// Kinds of files that hold modules, but are no module.

@@ -3,15 +3,12 @@
 
 mod collect;
 mod compression;
-mod deb;
 pub(crate) mod door;
-mod initramfs;
 mod kernel_image;
 pub mod list;
 mod package;
 mod read;
 mod reference;
-mod rpm;
 
 use std::io;
 use std::path::PathBuf;

@@ -19,11 +19,11 @@ impl ModuleName {
         Self(name.replace('-', "_").into())
     }
 
-    /// The name of the module that a path is of: `drivers/gpu/drm/foo-bar.ko.xz` is `foo_bar`. kbuild turns a comma
-    /// into `_`, too, but to the loader the two are not one.
+    /// The name of the module that a path is of: `drivers/gpu/drm/foo-bar.ko.xz` is `foo_bar`, and so is
+    /// `initrd.img!foo-bar.ko`. kbuild turns a comma into `_`, too, but to the loader the two are not one.
     #[must_use]
     pub fn from_path(path: &str) -> Self {
-        let file = path.rsplit('/').next().unwrap_or(path);
+        let file = path.rsplit(['/', '!']).next().unwrap_or(path);
         Self::new(&without_ending(file).replace(',', "_"))
     }
 

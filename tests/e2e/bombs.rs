@@ -6,7 +6,7 @@ use tar::EntryType;
 
 use crate::support::bomb::bomb;
 use crate::support::ko::Ko;
-use crate::support::pack::{ENDINGS, ar, cpio, deb, pack, rpm_of, tar};
+use crate::support::pack::{ENDINGS, ar, cpio, deb, pack, rpm, rpm_of, tar};
 use crate::support::{Run, bounded, folder, testdata, write};
 
 /// Checks one file within the bounds.
@@ -78,11 +78,11 @@ fn a_package_that_is_a_bomb() {
             let files = tar_header(name, 10 << 30);
             refused("p.deb", &deb_of(&bomb(&files, ending), ending), TOO_MUCH);
             let files = cpio_header(name, 0xffff_fffc);
-            refused("p.rpm", &rpm_of(&bomb(&files, ending)), TOO_MUCH);
+            refused("p.rpm", &rpm_of(&files, &bomb(&files, ending)), TOO_MUCH);
             refused("initrd.img", &bomb(&files, ending), TOO_MUCH);
         }
         // The zeros that may stand between two archives.
-        refused("p.rpm", &rpm_of(&bomb(b"", ending)), TOO_MUCH);
+        refused("p.rpm", &rpm_of(b"", &bomb(&cpio(&[]), ending)), TOO_MUCH);
         refused("initrd.img", &bomb(&cpio(&[]), ending), TOO_MUCH);
         // What follows the end of an archive is not unpacked at all.
         let module = Ko::importing("m", &[]).build();
@@ -103,7 +103,7 @@ fn a_bomb_in_a_package_in_a_tree() {
             let content = bomb(&module, inner);
             let package = match format {
                 "deb" => deb(&[(&name, EntryType::Regular, &content)], ending),
-                _ => rpm_of(&pack(&cpio(&[(&name, 0o100_644, &content)]), ending)),
+                _ => rpm(&[(&name, 0o100_644, &content)], ending),
             };
             write(folder.path(), &format!("{format}{ending}{inner}.{format}"), package);
         }
@@ -200,8 +200,9 @@ fn a_check_that_does_not_fit() {
     for (ending, packed, reason) in wrongly_checked(&tar(&[("a.ko", EntryType::Regular, &module)])) {
         told("p.deb", &deb_of(&packed, ending), &format!("broken package: {reason}"));
     }
-    for (_, packed, reason) in wrongly_checked(&cpio(&[("a.ko", 0o100_644, &module)])) {
-        told("p.rpm", &rpm_of(&packed), &format!("broken package: {reason}"));
+    let archive = cpio(&[("a.ko", 0o100_644, &module)]);
+    for (_, packed, reason) in wrongly_checked(&archive) {
+        told("p.rpm", &rpm_of(&archive, &packed), &format!("broken package: {reason}"));
         told("initrd.img", &packed, &format!("broken package: {reason}"));
     }
 }
@@ -218,7 +219,7 @@ fn garbage_behind_what_is_packed() {
         assert!(run.stderr.contains(&format!("m.ko{ending}: broken {} data: ", name_of(ending))), "{}", run.all());
         for (name, package) in [
             ("p.deb", deb_of(&behind(&tar, ending), ending)),
-            ("p.rpm", rpm_of(&behind(&cpio, ending))),
+            ("p.rpm", rpm_of(&cpio, &behind(&cpio, ending))),
             ("initrd.img", behind(&cpio, ending)),
         ] {
             let run = check_file(name, &package);

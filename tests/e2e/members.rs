@@ -26,7 +26,7 @@ fn harmless() -> Vec<u8> {
 fn check_cpio(archive: &[u8], each: impl Fn(&str, &Run)) {
     for ending in ["", ".gz"] {
         each("initrd.img", &check_file("initrd.img", &pack(archive, ending)));
-        each("p.rpm", &check_file("p.rpm", &rpm_of(&pack(archive, ending))));
+        each("p.rpm", &check_file("p.rpm", &rpm_of(archive, &pack(archive, ending))));
     }
 }
 
@@ -39,7 +39,9 @@ fn names_that_lead_elsewhere() {
         assert_eq!(run.status, 1, "{}", run.all());
         assert_eq!(run.stdout.matches("denied[SG001 unregistered]: module sg_get").count(), names.len());
         for label in names {
+            // rpm's own list has no names that begin with anything else than a slash.
             let label = label.trim_start_matches("./");
+            let label = if name == "p.rpm" { label.trim_start_matches('/') } else { label };
             assert!(run.stdout.contains(&format!("{name}!{label}\n")), "{label}: {}", run.all());
         }
     };
@@ -69,19 +71,16 @@ fn links_and_devices() {
         let archive = cpio(&[("a.ko", 0o100_644, &module), ("b.ko", mode, b"")]);
         check_cpio(&archive, |_, run| told(run, "b.ko", "is something else, not a file"));
     }
-    for target in ["../blob", "/etc/passwd", "", "a.ko\0.bin", "blob\0.ko"] {
+    for target in ["../blob", "/etc/passwd", ""] {
         let archive = cpio(&[("a.ko", 0o100_644, &module), ("b.ko", 0o120_777, target.as_bytes())]);
-        check_cpio(&archive, |_, run| match target {
-            // To the kernel a target ends with its NUL, and this one is judged for itself.
-            "a.ko\0.bin" => assert_eq!(run.status, 0, "{}", run.all()),
-            _ => told(run, "b.ko", hidden),
-        });
+        check_cpio(&archive, |_, run| told(run, "b.ko", hidden));
     }
-    // A hard link without content of its own, which may be another file's, by whatever name that has.
-    let mut archive = cpio(&[("blob", 0o100_644, &gets()), ("b.ko", 0o100_644, b"")]);
-    let second = archive.windows(5).position(|window| window == b"b.ko\0").unwrap() - 110;
-    archive[second + 38..][..8].copy_from_slice(b"00000002");
-    check_cpio(&archive, |_, run| told(run, "b.ko", hidden));
+    // To the kernel a target ends with its NUL.
+    for (target, is_hidden) in [("blob\0.ko", true), ("a.ko\0.bin", false)] {
+        let archive = cpio(&[("a.ko", 0o100_644, &module), ("b.ko", 0o120_777, target.as_bytes())]);
+        let run = check_file("initrd.img", &archive);
+        if is_hidden { told(&run, "b.ko", hidden) } else { assert_eq!(run.status, 0, "{}", run.all()) }
+    }
 }
 
 #[test]
@@ -183,11 +182,7 @@ fn sizes_that_nothing_has_in_a_cpio() {
         archive.extend(cpio(&[("z.ko", 0o100_644, &gets())]));
         check_cpio(&archive, |name, run| {
             assert_eq!(run.status, 3, "{}", run.all());
-            assert!(
-                run.stderr.contains(&format!("{name}: broken package: failed to fill whole buffer\n")),
-                "{}",
-                run.all()
-            );
+            assert!(run.stderr.contains(&format!("{name}: broken package: it is cut short\n")), "{}", run.all());
         });
     }
     // The same for the target of a link, of which no more than a path is taken.

@@ -20,6 +20,9 @@ mod ko;
 #[path = "../../tests/e2e/support/pack.rs"]
 #[expect(clippy::expect_used, reason = "the tests' own, where a panic is a failure")]
 mod pack;
+#[path = "../../tests/e2e/support/rpm.rs"]
+#[expect(clippy::expect_used, reason = "the tests' own, where a panic is a failure")]
+mod rpm;
 
 #[path = "../../tests/e2e/support/vmlinux.rs"]
 #[expect(dead_code, clippy::expect_used, reason = "the tests' own, where a panic is a failure")]

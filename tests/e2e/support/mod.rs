@@ -5,6 +5,7 @@ pub(crate) mod bomb;
 pub(crate) mod elf;
 pub(crate) mod ko;
 pub(crate) mod pack;
+pub(crate) mod rpm;
 pub(crate) mod vmlinux;
 
 use std::io::{Read, Seek, SeekFrom};

@@ -72,21 +72,13 @@ pub(crate) fn ar(members: &[(&str, &[u8])]) -> Vec<u8> {
 
 /// An RPM package of these files, whose payload is packed in the way of this ending.
 pub(crate) fn rpm(files: &[(&str, u32, &[u8])], ending: &str) -> Vec<u8> {
-    rpm_of(&pack(&cpio(files), ending))
+    let archive = cpio(files);
+    rpm_of(&archive, &pack(&archive, ending))
 }
 
-/// An RPM package with this payload. Its headers hold nothing.
-pub(crate) fn rpm_of(payload: &[u8]) -> Vec<u8> {
-    let header = |data: u8| {
-        [&[0x8e, 0xad, 0xe8, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, data][..], &[0; 16], &vec![7; data.into()]].concat()
-    };
-    let mut package = vec![0; 96];
-    package[..4].copy_from_slice(&[0xed, 0xab, 0xee, 0xdb]);
-    package.extend(header(5));
-    package.extend([0; 3]);
-    package.extend(header(9));
-    package.extend(payload);
-    package
+/// An RPM package that lists what an archive holds, and has this payload.
+pub(crate) fn rpm_of(archive: &[u8], payload: &[u8]) -> Vec<u8> {
+    super::rpm::package(&super::rpm::listed(archive), false, payload)
 }
 
 /// A Debian package of these files, whose `data.tar` is packed in the way of this ending.

@@ -6,19 +6,19 @@
 
 use std::io::{self, BufRead, Read};
 
-use super::InputErrorKind;
-use super::compression::Compression;
-use super::package::{Kind, Member, PATH_BYTES, skip, take};
+use super::super::InputErrorKind;
+use super::super::compression::Compression;
+use super::take::{Kind, PATH_BYTES, Taker, invalid, name_of, skip};
 use crate::{limits, text};
 
 /// First bytes of an `ar` archive.
-pub(super) const MAGIC: [u8; 8] = *b"!<arch>\n";
+pub(in crate::input) const MAGIC: [u8; 8] = *b"!<arch>\n";
 
 /// Largest record of a tar archive, in bytes. `dpkg-deb` writes records of 10 KiB.
 const RECORD_BYTES: u64 = 1 << 20;
 
-/// Gives every module of a package to `visit`, in the package's order.
-pub(super) fn modules(stream: &mut dyn BufRead, visit: &mut dyn FnMut(Member)) -> Result<(), InputErrorKind> {
+/// Takes the modules of a package.
+pub(super) fn modules(stream: &mut dyn BufRead, taker: &mut Taker<'_>) -> Result<(), InputErrorKind> {
     let (name, size) = find_data(stream)?;
     let mut packed = stream.take(size);
     let files: Box<dyn Read + '_> = match name.as_str() {
@@ -30,7 +30,7 @@ pub(super) fn modules(stream: &mut dyn BufRead, visit: &mut dyn FnMut(Member)) -
         "data.tar.lzma" => return Err(InputErrorKind::Unsupported("a package packed with lzma")),
         _ => return Err(broken("its data.tar is packed in a way that nobody knows")),
     };
-    read_files(files, visit).map_err(|error| broken(&error.to_string()))?;
+    read_files(files, taker).map_err(|error| broken(&error.to_string()))?;
     // A plain archive may end anywhere; what was to come then would not be missed.
     if packed.limit() > 0 && packed.fill_buf()?.is_empty() {
         return Err(broken("it is cut short"));
@@ -88,13 +88,14 @@ fn next_member(stream: &mut dyn BufRead) -> io::Result<Option<(String, u64)>> {
 }
 
 /// Reads the archive of the files.
-fn read_files(unpacked: Box<dyn Read + '_>, visit: &mut dyn FnMut(Member)) -> io::Result<()> {
+fn read_files(unpacked: Box<dyn Read + '_>, taker: &mut Taker<'_>) -> io::Result<()> {
     use tar::EntryType;
     let mut archive = tar::Archive::new(unpacked);
     let (mut long_name, mut long_link) = (None, None);
     // Raw, because the library takes a long name of any length into memory.
     for entry in archive.entries()?.raw(true) {
         let mut entry = entry?;
+        taker.count()?;
         let entry_type = entry.header().entry_type();
         match entry_type {
             EntryType::GNULongName => long_name = Some(long(&mut entry)?),
@@ -111,7 +112,9 @@ fn read_files(unpacked: Box<dyn Read + '_>, visit: &mut dyn FnMut(Member)) -> io
                 let kind = match entry_type {
                     EntryType::Regular | EntryType::Continuous => Kind::File,
                     EntryType::Directory => Kind::Folder,
-                    EntryType::Symlink | EntryType::Link => Kind::Link(link),
+                    EntryType::Symlink => Kind::Link(link),
+                    // One that is hard names a path of the package.
+                    EntryType::Link => Kind::Link(format!("/{link}")),
                     _ => Kind::Other,
                 };
                 let len = entry.size();
@@ -119,7 +122,7 @@ fn read_files(unpacked: Box<dyn Read + '_>, visit: &mut dyn FnMut(Member)) -> io
                     // dpkg passes nothing over here: it would take these bytes for the next entries.
                     return Err(invalid("it has an entry with content that is no file"));
                 }
-                take(bare(&name), kind, len, &mut entry, visit)?;
+                taker.take(bare(&name), kind, len, &mut entry)?;
             }
         }
     }
@@ -153,11 +156,5 @@ fn long(entry: &mut impl Read) -> io::Result<String> {
     if bytes.len() as u64 > PATH_BYTES {
         return Err(invalid("the name of a file is longer than any path"));
     }
-    let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
-    bytes.truncate(end);
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-fn invalid(reason: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, reason)
+    Ok(name_of(&bytes))
 }

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What is taken from a package: its files that are named like modules.
+
+use std::collections::BTreeSet;
+use std::io::{self, Read};
+
+use super::super::InputErrorKind;
+use super::super::collect::{Ending, module_ending};
+use crate::{limits, text};
+
+/// A file in a package that is named like a module.
+#[derive(Debug)]
+pub struct Member {
+    /// Its path in the package.
+    pub name: String,
+    /// Its bytes, or why there are none.
+    pub bytes: Result<Vec<u8>, InputErrorKind>,
+}
+
+/// Longest name of a file, or target of a link, in bytes (`PATH_MAX`).
+pub(super) const PATH_BYTES: u64 = 4096;
+
+/// What an entry of an archive is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A file.
+    File,
+    /// A folder.
+    Folder,
+    /// A link to a path: from the package's root if it begins with a slash, else from the link's own folder.
+    Link(String),
+    /// A device, a FIFO, a socket.
+    Other,
+}
+
+/// Gives the files of a package that are named like modules to a visitor, and keeps what its end has to tell.
+pub(super) struct Taker<'v> {
+    visit: &'v mut dyn FnMut(Member),
+    /// How many entries there were.
+    entries: u32,
+    /// How many were given.
+    given: u32,
+    /// Whatever is named like a module, links as well.
+    named: BTreeSet<String>,
+    /// Links that are named like modules and lead to what is named so, too.
+    links: Vec<(String, String)>,
+}
+
+impl<'v> Taker<'v> {
+    pub(super) fn new(visit: &'v mut dyn FnMut(Member)) -> Self {
+        Self { visit, entries: 0, given: 0, named: BTreeSet::new(), links: Vec::new() }
+    }
+
+    /// Counts an entry, whatever it is: one of nothing but a name costs nearly nothing where it is packed.
+    pub(super) fn count(&mut self) -> io::Result<()> {
+        self.entries += 1;
+        if self.entries > limits::PACKAGE_ENTRIES {
+            return Err(invalid(&format!("it has more than {} entries", limits::PACKAGE_ENTRIES)));
+        }
+        Ok(())
+    }
+
+    /// Takes an entry of `len` bytes.
+    pub(super) fn take(&mut self, name: &str, kind: Kind, len: u64, content: &mut dyn Read) -> io::Result<()> {
+        let bytes = match (module_ending(name), kind) {
+            (Ending::Other, _) | (_, Kind::Folder) => return Ok(()),
+            // What it leads to is judged for itself.
+            (_, Kind::Link(target)) if module_ending(&target) == Ending::Module => {
+                self.named.insert(resolved("", name));
+                self.links.push((name.to_owned(), target));
+                return Ok(());
+            }
+            (_, Kind::Link(_)) => Err(InputErrorKind::Unsupported("a link to a file that is not named like a module")),
+            (Ending::NotRead(what), _) => Err(InputErrorKind::Unsupported(what)),
+            (Ending::Module, Kind::Other) => Err(InputErrorKind::NotAFile("something else")),
+            (Ending::Module, Kind::File) => content_of(len, content)?,
+        };
+        self.give(name, bytes)
+    }
+
+    /// Takes a file of `len` bytes that has several names, if one of them is named like a module.
+    pub(super) fn take_shared(&mut self, names: &[&str], len: u64, content: &mut dyn Read) -> io::Result<()> {
+        if names.iter().all(|name| module_ending(name) == Ending::Other) {
+            return Ok(());
+        }
+        let content = content_of(len, content)?;
+        for name in names {
+            let bytes = match (&content, module_ending(name)) {
+                (_, Ending::Other) => continue,
+                (_, Ending::NotRead(what)) => Err(InputErrorKind::Unsupported(what)),
+                (Ok(content), Ending::Module) => Ok(content.clone()),
+                (Err(_), Ending::Module) => Err(InputErrorKind::TooLarge { len, limit: limits::FILE_BYTES }),
+            };
+            self.give(name, bytes)?;
+        }
+        Ok(())
+    }
+
+    /// Gives what is named like a module to the visitor.
+    pub(super) fn give(&mut self, name: &str, bytes: Result<Vec<u8>, InputErrorKind>) -> io::Result<()> {
+        self.given += 1;
+        if self.given > limits::PACKAGE_MODULES {
+            return Err(invalid(&format!("it has more than {} modules", limits::PACKAGE_MODULES)));
+        }
+        self.named.insert(resolved("", name));
+        (self.visit)(Member { name: text::shown(name).into_owned(), bytes });
+        Ok(())
+    }
+
+    /// Tells which links lead out of the package: nobody looks at what is there.
+    pub(super) fn finish(self) {
+        for (name, target) in self.links {
+            if !self.named.contains(&resolved(&name, &target)) {
+                let bytes = Err(InputErrorKind::Unsupported("a link to a module that is not in the package"));
+                (self.visit)(Member { name: text::shown(&name).into_owned(), bytes });
+            }
+        }
+    }
+}
+
+/// The content of a file, or that it is too large.
+pub(super) fn content_of(len: u64, content: &mut dyn Read) -> io::Result<Result<Vec<u8>, InputErrorKind>> {
+    if len > limits::FILE_BYTES {
+        return Ok(Err(InputErrorKind::TooLarge { len, limit: limits::FILE_BYTES }));
+    }
+    let mut bytes = Vec::new();
+    content.read_to_end(&mut bytes)?;
+    Ok(Ok(bytes))
+}
+
+/// A path from the package's root, without `.` and `..`, of what a link in there leads to. `/lib` and `/usr/lib` are one
+/// folder on today's systems.
+fn resolved(link: &str, target: &str) -> String {
+    let folder = if target.starts_with('/') { "" } else { link.rsplit_once('/').map_or("", |(folder, _)| folder) };
+    let mut parts = Vec::new();
+    for part in folder.split('/').chain(target.split('/')) {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    if parts.first() == Some(&"usr") {
+        parts.remove(0);
+    }
+    parts.join("/")
+}
+
+/// A name or target, up to its NUL: to the kernel and to rpm it ends there.
+pub(super) fn name_of(bytes: &[u8]) -> String {
+    let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+    String::from_utf8_lossy(bytes.get(..end).unwrap_or_default()).into_owned()
+}
+
+/// Passes over what nobody looks at.
+pub(super) fn skip(stream: &mut dyn Read, bytes: u64) -> io::Result<()> {
+    if io::copy(&mut stream.take(bytes), &mut io::sink())? < bytes {
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it is cut short"));
+    }
+    Ok(())
+}
+
+pub(super) fn invalid(reason: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::resolved;
+
+    #[test]
+    fn links_lead_to_paths_from_the_root() {
+        assert_eq!(resolved("lib/modules/a.ko", "b.ko"), "lib/modules/b.ko");
+        assert_eq!(resolved("./usr/lib/modules/a.ko", ".././x//b.ko"), "lib/x/b.ko");
+        assert_eq!(resolved("lib/a.ko", "/usr/lib/b.ko"), "lib/b.ko");
+        assert_eq!(resolved("a.ko", "../../../b.ko"), "b.ko");
+    }
+}
