@@ -22,8 +22,23 @@ pub struct Gathered {
     pub empty_list: bool,
     /// Who exports what.
     pub exports: ExportTable,
+    /// Where the kernel's exports were taken from, in that order.
+    pub references: Vec<ReferenceFile>,
     /// Inputs that yielded no facts.
     pub errors: Vec<InputError>,
+    /// Files of debug info beside the modules, which are no modules.
+    pub debug_files: usize,
+}
+
+/// A `Module.symvers` or a kernel image.
+#[derive(Debug)]
+pub struct ReferenceFile {
+    /// Its path, as given.
+    pub path: String,
+    /// Whether it was named as one, and not found among the inputs.
+    pub is_named: bool,
+    /// Whether it tells of the kernel's modules, too: a `Module.symvers` does, an image does not.
+    pub knows_modules: bool,
 }
 
 /// The outcomes of a run.
@@ -63,11 +78,14 @@ impl Gathered {
         }
         among.sort();
         let mut exports = ExportTable::default();
+        let mut references = Vec::new();
         for (index, path) in inputs.symvers.iter().chain(&among).enumerate() {
             let reference = input::read_reference(path)?;
-            if index == 0 && !inputs.symvers.is_empty() && reference.exports.is_empty() {
-                return Err(InputError::new(path.display().to_string(), InputErrorKind::NoExports).into());
+            let (is_named, path) = (index < inputs.symvers.len(), path.display().to_string());
+            if index == 0 && is_named && reference.exports.is_empty() {
+                return Err(InputError::new(path, InputErrorKind::NoExports).into());
             }
+            references.push(ReferenceFile { path, is_named, knows_modules: reference.modules });
             exports.add_reference(reference);
         }
         let families = tier::memberships(policy, &exports);
@@ -109,8 +127,16 @@ impl Gathered {
                 exports.add(Provided { export: export.clone(), path, provider: provider.clone() });
             }
         }
+        // Beside the modules, such as in a package of all that a build made, they are what they are; alone they are no
+        // input.
+        let before = errors.len();
+        if !modules.is_empty() {
+            errors.retain(|error| !error.is_debug_info());
+        }
+        let debug_files = before - errors.len();
+        module_files -= debug_files;
         errors.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(Self { modules, module_files, empty_list, exports, errors })
+        Ok(Self { modules, module_files, empty_list, exports, references, errors, debug_files })
     }
 
     /// Judges all modules.

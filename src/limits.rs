@@ -67,6 +67,16 @@ pub const IMPORTS: usize = 1 << 16;
 /// Most exports of a module. The one with the most, drm, has six hundred.
 pub const EXPORTS: usize = 1 << 16;
 
+/// Largest table of relocations of an export table, in bytes: three for each export, and 24 bytes each.
+pub const RELOCATION_BYTES: usize = EXPORTS * 3 * 24;
+
+/// Longest export table of a kernel image, in bytes. One with everything built in has some forty thousand exports, of 12
+/// or 24 bytes.
+pub const IMAGE_TABLE_BYTES: u64 = 3 << 20;
+
+/// Most bytes of all names and namespaces that a kernel image exports. Debian's have some 800 KiB.
+pub const IMAGE_NAME_BYTES: usize = 16 << 20;
+
 /// Longest `Module.symvers` that is read, in bytes. The newest full one has 2 MiB.
 pub const SYMVERS_BYTES: u64 = 32 << 20;
 

@@ -37,12 +37,17 @@ pub fn exports(elf: &Elf<'_>) -> Result<Vec<Provided>, ImageError> {
         return Err(ImageError::NoTable);
     }
     let moved = moved(elf);
+    let loaded = Loaded::of(elf);
     let flags = elf.named(b"__kflagstab").next().map(|(_, section)| elf.data(section));
     let mut exports = Vec::new();
+    let mut name_bytes = 0;
     for (name, crcs, class) in TABLES {
         let Some((_, section)) = elf.named(name.as_bytes()).next() else { continue };
         let fail = |reason| ImageError::Table { section: name, reason };
-        let table = Table { elf, section, data: elf.data(section), moved: &moved };
+        let table = Table { elf, section, data: elf.data(section), moved: &moved, loaded: &loaded };
+        if table.is_too_long() {
+            return Err(fail("it has more entries than any kernel's"));
+        }
         let entries = table.entries().ok_or_else(|| fail("its entries name no symbols in any layout"))?;
         let flags = flags.filter(|_| name == "__ksymtab");
         if flags.is_some_and(|flags| flags.len() != entries.len()) {
@@ -50,6 +55,10 @@ pub fn exports(elf: &Elf<'_>) -> Result<Vec<Provided>, ImageError> {
         }
         let crcs = crcs_of(elf, crcs).filter(|crcs| crcs.len() == entries.len());
         for (index, entry) in entries.into_iter().enumerate() {
+            name_bytes += entry.name.len() + entry.namespace.map_or(0, str::len);
+            if name_bytes > limits::IMAGE_NAME_BYTES {
+                return Err(fail("its names are longer than any kernel's"));
+            }
             let flag = flags.and_then(|flags| flags.get(index).copied());
             let class = if flag.is_some_and(|flag| flag & KSYM_FLAG_GPL_ONLY != 0) { Class::Gpl } else { class };
             let crc = crcs.as_ref().and_then(|crcs| crcs.get(index).copied());
@@ -98,12 +107,38 @@ struct Table<'e, 'd> {
     section: &'e Section<'d>,
     data: &'d [u8],
     moved: &'e HashMap<u64, u64>,
+    loaded: &'e Loaded<'e, 'd>,
+}
+
+/// The sections that are loaded, by address.
+struct Loaded<'e, 'd>(Vec<&'e Section<'d>>);
+
+impl<'e, 'd> Loaded<'e, 'd> {
+    fn of(elf: &'e Elf<'d>) -> Self {
+        let is_loaded = |section: &&Section<'d>| section.allocated() && section.kind != elf::SHT_NOBITS;
+        let mut sections: Vec<_> =
+            elf.sections().iter().filter(is_loaded).filter(|section| section.size() > 0).collect();
+        sections.sort_by_key(|section| section.address);
+        Self(sections)
+    }
+
+    /// The section that is loaded to an address, and the place in it.
+    fn at(&self, address: u64) -> Option<(&'e Section<'d>, u64)> {
+        let behind = self.0.partition_point(|section| section.address <= address);
+        let section = self.0.get(behind.checked_sub(1)?)?;
+        let place = address.checked_sub(section.address).filter(|place| *place < section.size())?;
+        Some((section, place))
+    }
 }
 
 impl<'d> Table<'_, 'd> {
     /// All entries, by the layout in which every one of them names a symbol.
     fn entries(&self) -> Option<Vec<Entry<'d>>> {
         [Layout::Distances, Layout::Addresses].into_iter().find_map(|layout| self.read(layout))
+    }
+
+    fn is_too_long(&self) -> bool {
+        self.section.size() > limits::IMAGE_TABLE_BYTES
     }
 
     fn read(&self, layout: Layout) -> Option<Vec<Entry<'d>>> {
@@ -140,7 +175,7 @@ impl<'d> Table<'_, 'd> {
                 address => address,
             },
         };
-        let (section, offset) = self.elf.at_address(target)?;
+        let (section, offset) = self.loaded.at(target)?;
         until_nul(self.elf.data(section), offset, limit).map(Some)
     }
 

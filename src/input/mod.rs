@@ -43,7 +43,17 @@ impl InputError {
     /// Whether the file was there to be read, but is no module that can be: SG013 then speaks of it too.
     #[must_use]
     pub fn is_malformed(&self) -> bool {
-        matches!(self.kind, InputErrorKind::Elf(_) | InputErrorKind::Unpack(_) | InputErrorKind::TooLarge { .. })
+        match self.kind {
+            InputErrorKind::Elf(_) => !self.is_debug_info(),
+            InputErrorKind::Unpack(_) | InputErrorKind::TooLarge { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Whether the file holds a module's debug info and nothing else.
+    #[must_use]
+    pub fn is_debug_info(&self) -> bool {
+        matches!(self.kind, InputErrorKind::Elf(ElfError::DebugInfo))
     }
 }
 

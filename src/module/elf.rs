@@ -54,6 +54,9 @@ pub enum ElfError {
         /// The other.
         other: String,
     },
+    /// What is loaded of a module was taken out, and its debug info left (`objcopy --only-keep-debug`).
+    #[error("holds a module's debug info only, not the module")]
+    DebugInfo,
     /// A table lies wholly or partly outside the file.
     #[error("truncated: {what} needs bytes {offset}..{} of {len}", .offset.saturating_add(*.size))]
     Truncated {
@@ -477,7 +480,8 @@ impl<'d> Elf<'d> {
 
     /// The relocations that apply to the section of this index, in the order of their offsets.
     ///
-    /// An error if there is more than one table of them, or if it is not a whole number of entries.
+    /// An error if there is more than one table of them, if it is not a whole number of entries, or if there are more than
+    /// any export table needs.
     pub fn relocations(&self, index: usize) -> Result<Vec<Relocation>, &'static str> {
         let first = self.relocating.partition_point(|&(section, _)| section < index);
         let mut tables = self.relocating.iter().skip(first).take_while(|&&(section, _)| section == index);
@@ -488,6 +492,9 @@ impl<'d> Elf<'d> {
             return Err("it has more than one table of relocations");
         }
         let data = self.data(table);
+        if data.len() > limits::RELOCATION_BYTES {
+            return Err("it has more relocations than any module's");
+        }
         let read = match (table.kind, self.machine.class) {
             (elf::SHT_RELA, Class::Elf32) => self.read_rela::<elf::Rela32<Endianness>>(data),
             (elf::SHT_RELA, Class::Elf64) => self.read_rela::<elf::Rela64<Endianness>>(data),
@@ -511,12 +518,11 @@ impl<'d> Elf<'d> {
         self.sections.iter().filter(dynamic).filter_map(read).flatten().collect()
     }
 
-    /// The section that is loaded to an address, and the place in it.
+    /// Whether nothing of what would be loaded is in the file, but for notes.
     #[must_use]
-    pub fn at_address(&self, address: u64) -> Option<(&Section<'d>, u64)> {
-        let place = |section: &Section<'_>| address.checked_sub(section.address).filter(|place| *place < section.size);
-        let loaded = self.sections.iter().filter(|section| section.allocated() && section.kind != elf::SHT_NOBITS);
-        loaded.into_iter().find_map(|section| Some((section, place(section)?)))
+    pub fn is_debug_info(&self) -> bool {
+        let mut loaded = self.sections.iter().filter(|section| section.allocated() && section.kind != elf::SHT_NOTE);
+        loaded.clone().next().is_some() && loaded.all(|section| section.kind == elf::SHT_NOBITS)
     }
 
     fn read_rela<R: object::read::elf::Rela<Endian = Endianness>>(&self, data: &'d [u8]) -> Option<Vec<Relocation>> {

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use super::elf::{Elf, Relocation, Symbols, until_nul};
+use super::elf::{Elf, Relocation, Section, Symbols, until_nul};
 use super::problem::{Problem, loaded_section};
 use crate::exports::{Class, Export, USERSPACE_GPL_LICENCE};
 use crate::{limits, text};
@@ -40,6 +40,12 @@ pub(super) fn read(elf: &Elf<'_>, symbols: &Symbols<'_>, problems: &mut Vec<Prob
         problems.push(Problem::ExportMarks { count, first: first.into() });
     }
     exports
+}
+
+/// Whether a file has exports that modpost has not seen, of any kernel: no finished module has.
+pub(super) fn are_in(elf: &Elf<'_>) -> bool {
+    let is_mark = |section: &Section<'_>| section.name == b".export_symbol" || section.name.starts_with(b"___ksymtab");
+    elf.sections().iter().any(is_mark)
 }
 
 /// The labels of the section by their places.

@@ -152,7 +152,7 @@ impl<'e, 'd> Table<'e, 'd> {
     ) {
         let mut unreadable: Option<(u64, u64)> = None;
         for index in 0..self.count {
-            if exports.len() == limits::EXPORTS {
+            if exports.len() == limits::EXPORTS || index == limits::EXPORTS as u64 {
                 problems.push(Problem::ExportTable {
                     section: name.into(),
                     reason: "it has more entries than any module's",

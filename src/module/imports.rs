@@ -48,7 +48,7 @@ pub(super) fn read(
     for symbol in symbols.iter() {
         match symbol.section {
             section if section == elf::SHN_UNDEF.0 && !is_register(&symbol, machine) => undefined.push(symbol),
-            section if section == elf::SHN_COMMON.0 => common.push(symbol),
+            section if section == elf::SHN_COMMON.0 && !is_lto(symbols, &symbol) => common.push(symbol),
             SHN_LIVEPATCH => livepatch.push(symbol),
             _ => {}
         }
@@ -109,6 +109,12 @@ fn is_register(symbol: &Symbol, machine: Machine) -> bool {
     const STT_SPARC_REGISTER: u8 = 13;
     let sparc = matches!(elf::Machine(machine.number), elf::EM_SPARC | elf::EM_SPARC32PLUS | elf::EM_SPARCV9);
     sparc && symbol.kind.0 == STT_SPARC_REGISTER
+}
+
+/// Whether a common symbol is what compilers leave for their own link: the loader passes over it (`simplify_symbols`,
+/// 7.2).
+fn is_lto(symbols: &Symbols<'_>, symbol: &Symbol) -> bool {
+    symbols.name(symbol).is_some_and(|name| name.starts_with(b"__gnu_lto"))
 }
 
 /// How a name's symbols are bound.

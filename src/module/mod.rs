@@ -77,19 +77,16 @@ pub struct ModuleFacts {
 impl ModuleFacts {
     /// Reads a finished module.
     pub fn read(bytes: Bytes<'_>) -> Result<Self, ElfError> {
-        Self::read_at_stage(bytes, |_| Stage::Finished)
+        Self::read_as(bytes, false)
     }
 
     /// Reads the object of a module that modpost may not have seen yet; one that it has made a module of is finished,
     /// whatever it is called.
     pub fn read_object(bytes: Bytes<'_>) -> Result<Self, ElfError> {
-        Self::read_at_stage(bytes, |elf| match elf.named(THIS_MODULE.as_bytes()).next() {
-            Some(_) => Stage::Finished,
-            None => Stage::BeforeModpost,
-        })
+        Self::read_as(bytes, true)
     }
 
-    fn read_at_stage(bytes: Bytes<'_>, stage: impl FnOnce(&Elf<'_>) -> Stage) -> Result<Self, ElfError> {
+    fn read_as(bytes: Bytes<'_>, is_object: bool) -> Result<Self, ElfError> {
         let mut problems = Vec::new();
         let signature = signature::find(bytes).unwrap_or_else(|error| {
             problems.push(error.into());
@@ -99,13 +96,22 @@ impl ModuleFacts {
             problems.push(Problem::SignatureMessage(error.clone()));
         }
         let elf = Elf::parse(signature.as_ref().map_or(bytes, |signature| bytes.up_to(signature.offset)))?;
-        let stage = stage(&elf);
+        let stage = match elf.named(THIS_MODULE.as_bytes()).next() {
+            None if is_object => Stage::BeforeModpost,
+            _ => Stage::Finished,
+        };
+        if elf.is_debug_info() {
+            return Err(ElfError::DebugInfo);
+        }
         if elf.kind != ET_REL {
             problems.push(Problem::NotRelocatable { kind: elf.kind.0 });
         }
         let modinfo = read_modinfo(&elf, stage, &mut problems);
         let name = match stage {
             Stage::Finished => {
+                if is_object && export_marks::are_in(&elf) {
+                    problems.push(Problem::HalfFinished);
+                }
                 loader::check_file(&elf, &mut problems);
                 read_name(&elf, &modinfo, &mut problems)
             }

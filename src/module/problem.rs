@@ -84,6 +84,12 @@ pub enum Problem {
     /// `.gnu.linkonce.this_module` is missing.
     #[error("has no section .gnu.linkonce.this_module: it is no finished module")]
     NoThisModule,
+    /// An object with what modpost adds, and with what modpost takes out: it is neither before nor behind it.
+    #[error(
+        "is an object with exports that modpost has not seen, and has a section .gnu.linkonce.this_module, which modpost \
+         adds"
+    )]
+    HalfFinished,
     /// `struct module` holds no name that ends.
     #[error("has no readable name in .gnu.linkonce.this_module")]
     NoName,
@@ -236,6 +242,7 @@ impl Problem {
             Self::RepeatedSection { section } => format!("repeated-section:{section}"),
             Self::UnloadedSection { section } => format!("unloaded-section:{section}"),
             Self::NoThisModule => "no-this-module".to_owned(),
+            Self::HalfFinished => "half-finished".to_owned(),
             Self::NoName => "no-name".to_owned(),
             Self::NoModInfo => "no-modinfo".to_owned(),
             Self::ModInfoStrays { .. } => "modinfo-strays".to_owned(),

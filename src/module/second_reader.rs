@@ -258,6 +258,9 @@ impl<'d> Reader<'d> {
             |table: &&SectionHeader| matches!(table.sh_type, SHT_RELA | SHT_REL) && table.sh_info as usize == index;
         for table in self.sections.iter().filter(applies) {
             let data = self.data(table);
+            if data.len() > limits::RELOCATION_BYTES {
+                return Err("it has more relocations than any module's export table".to_owned());
+            }
             let entries = RelocSection::parse(data, 0, data.len(), table.sh_type == SHT_RELA, self.ctx);
             let entries = entries.map_err(|error| error.to_string())?;
             let entries = entries.iter().map(|entry| self.mips_fixed(entry)).filter(|entry| entry.r_type != 0);

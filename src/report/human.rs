@@ -8,6 +8,7 @@ use anstyle::Style;
 use super::style::{DENY, FAINT, GOOD, NOTE, STRONG, WARN};
 use super::{CheckReport, standing_phrase, waiver_phrase};
 use crate::gate::{Finding, Judgement, Severity, Verdict};
+use crate::text;
 
 /// Symbols shown of a module before the rest is only counted.
 const SYMBOLS_SHOWN: usize = 6;
@@ -22,6 +23,10 @@ pub fn check(out: &mut dyn Write, report: &CheckReport<'_>) -> io::Result<()> {
         if let Some(note) = &coverage.note {
             writeln!(out, "{NOTE}not seen{NOTE:#}: {}: {} of {}: {note}", coverage.what, coverage.seen, coverage.of)?;
         }
+    }
+    for reference in report.gathered.references.iter().filter(|reference| !reference.is_named) {
+        let what = if reference.knows_modules { "Module.symvers" } else { "kernel image" };
+        writeln!(out, "{NOTE}note{NOTE:#}: {} is read as a {what}", text::shown(&reference.path))?;
     }
     for (rule, level) in &report.context.terms.overrides {
         writeln!(out, "{NOTE}override{NOTE:#}: {rule} is set to {level} in this run")?;

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::{CheckReport, Coverage};
 use crate::allowlist::{Place, Standing};
+use crate::check::ReferenceFile;
 use crate::exports::{Class, Provided};
 use crate::gate::{Finding, Judgement, Level, Profile, ResolvedImport, Severity, Verdict};
 use crate::module::Binding;
@@ -18,11 +19,18 @@ struct CheckV1<'a> {
     schema: &'static str,
     tool: Tool,
     policy: PolicyV1<'a>,
+    references: Vec<ReferenceV1<'a>>,
     summary: SummaryV1,
     coverage: Vec<CoverageV1>,
     modules: Vec<ModuleV1<'a>>,
     findings: Vec<FindingV1>,
     errors: Vec<ErrorV1<'a>>,
+}
+
+#[derive(Serialize)]
+struct ReferenceV1<'a> {
+    path: &'a str,
+    kind: &'static str,
 }
 
 #[derive(Serialize)]
@@ -209,6 +217,15 @@ pub fn check(out: &mut dyn Write, report: &CheckReport<'_>) -> io::Result<()> {
             today: context.terms.today.to_string(),
             overrides,
         },
+        references: report
+            .gathered
+            .references
+            .iter()
+            .map(|ReferenceFile { path, knows_modules, .. }| ReferenceV1 {
+                path,
+                kind: if *knows_modules { "symvers" } else { "image" },
+            })
+            .collect(),
         summary: SummaryV1 {
             modules: sums.modules,
             exports: sums.exports,

@@ -114,6 +114,7 @@ impl<'a> CheckReport<'a> {
             vec![self.modules_read(), self.cross_checked(), self.kernel_exports(), self.members(), self.identities()];
         coverage.extend(self.providers());
         coverage.extend(self.unfinished());
+        coverage.extend(self.debug_files());
         let modules = self.judged.modules.len();
         coverage.push(Coverage {
             what: "modules looked at for what they reach",
@@ -131,6 +132,18 @@ impl<'a> CheckReport<'a> {
         let (seen, of) = (self.judged.modules.len(), self.gathered.module_files);
         let note = (seen < of).then(|| "the others could not be read".to_owned());
         Coverage { what: "modules", seen, of, concerns_builds: true, note }
+    }
+
+    /// Files of debug info, where there are any.
+    fn debug_files(&self) -> Option<Coverage> {
+        let of = self.gathered.debug_files;
+        (of > 0).then(|| Coverage {
+            what: "files of debug info",
+            seen: 0,
+            of,
+            concerns_builds: false,
+            note: Some("they are named like modules and hold nothing that is loaded".to_owned()),
+        })
     }
 
     fn cross_checked(&self) -> Coverage {
@@ -180,7 +193,8 @@ impl<'a> CheckReport<'a> {
             of,
             concerns_builds: true,
             note: Some(
-                "the others depend on modules that are not among the inputs: what is unresolved in them can't be told"
+                "the others depend on modules that are not among the inputs: licence class, namespace and CRC of what those \
+                 export are unknown, and what is unresolved can't be told"
                     .to_owned(),
             ),
         })

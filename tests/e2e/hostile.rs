@@ -6,6 +6,7 @@ use std::os::unix::fs::symlink;
 
 use object::SymbolScope;
 
+use crate::support::elf::{Elf, TYPE};
 use crate::support::ko::{Ko, PPC64LE, section, undefined};
 use crate::support::pack::{ENDINGS, pack};
 use crate::support::{Run, check, folder, root, run, testdata, write};
@@ -154,11 +155,61 @@ fn what_the_loader_refuses() {
 }
 
 #[test]
+fn files_of_debug_info() {
+    // What `objcopy --only-keep-debug` leaves: nothing that would be loaded has bytes.
+    let mut file = Elf(Ko::importing("m", &["dma_buf_get"]).build());
+    for name in [".modinfo", ".gnu.linkonce.this_module", ".text"] {
+        file.set32(name, TYPE, object::elf::SHT_NOBITS.0);
+    }
+    let only = "holds a module's debug info only, not the module";
+    let run = check_file("m.ko", &file.0);
+    assert_eq!((run.status, run.stdout.contains("SG013")), (3, false), "{}", run.all());
+    assert!(run.stderr.contains(&format!("m.ko: {only}\n")), "{}", run.all());
+    // Beside modules it is counted; `.gnu_debuglink` and the like change nothing.
+    let folder = folder();
+    write(folder.path(), "a/m.ko", good());
+    write(folder.path(), "b/m.ko", &file.0);
+    let run = check(&[&folder.path().display().to_string()]);
+    assert_eq!(run.status, 0, "{}", run.all());
+    assert!(run.stdout.contains("not seen: files of debug info: 0 of 1: "), "{}", run.all());
+    // One section that is there, and it is a module that the loader may take.
+    file.set32(".text", TYPE, object::elf::SHT_PROGBITS.0);
+    malformed(&file.0, "has no readable name in .gnu.linkonce.this_module");
+}
+
+#[test]
+fn common_symbols_that_the_loader_passes_over() {
+    let common = |name: &str| {
+        let mut object = Ko::importing("m", &[]).object();
+        object.add_symbol(object::write::Symbol {
+            name: name.as_bytes().to_vec(),
+            value: 1,
+            size: 1,
+            kind: object::SymbolKind::Data,
+            scope: SymbolScope::Linkage,
+            weak: false,
+            section: object::write::SymbolSection::Common,
+            flags: object::SymbolFlags::None,
+        });
+        object.write().unwrap()
+    };
+    assert_eq!(check_file("m.ko", &common("__gnu_lto_slim")).status, 0);
+    malformed(&common("counter"), "has common symbols (counter)");
+}
+
+#[test]
 fn tags_that_can_be_there_once() {
     let module = |modinfo: &str| Ko::importing("m", &["dma_buf_put"]).modinfo(modinfo).build();
     let twice = module("license=GPL|intree=Y|vermagic=6.1|vermagic=6.2|");
     malformed(&twice, "has the tag vermagic 2 times in .modinfo (\"6.1\", \"6.2\"); there can be one");
-    malformed(&module("license=GPL|name=m|"), "has the tag name 2 times in .modinfo (\"m\"); there can be one");
+    // Whichever of two equal ones is read, it says the same.
+    let run = check_file("m.ko", &module("license=GPL|intree=Y|intree=Y|"));
+    assert_eq!(run.status, 0, "{}", run.all());
+    assert!(run.stdout.contains("warning[SG013 malformed]: module m has the tag intree 2 times in .modinfo"));
+    malformed(
+        &module("license=GPL|name=other|"),
+        "has the tag name 2 times in .modinfo (\"m\", \"other\"); there can be one",
+    );
     // MODULE_VERSION is written by authors, in two files now and then; and aliases are many.
     let run = check_file("m.ko", &module("license=GPL|version=1|version=2|alias=a|alias=b|"));
     assert_eq!(run.status, 0, "{}", run.all());

@@ -77,6 +77,25 @@ fn refused(image: &[u8], reason: &str) {
 }
 
 #[test]
+fn an_image_of_more_than_any_kernel_exports() {
+    let many = Vmlinux { exports: vec![EXPORTS[0]; (1 << 18) + 1], ..x86(true) };
+    refused(&many.build(), "has an export table __ksymtab that can't be read: it has more entries than any kernel's");
+    let long: &'static str = Box::leak("n".repeat(500).into_boxed_str());
+    let long = Vmlinux { exports: vec![Export { name: long, ..EXPORTS[0] }; 40_000], ..x86(true) };
+    refused(&long.build(), "has an export table __ksymtab that can't be read: its names are longer than any kernel's");
+}
+
+#[test]
+fn an_image_among_the_inputs_is_named() {
+    let folder = folder();
+    let image = write(folder.path(), "vmlinux", x86(true).build());
+    let module = write(folder.path(), "m.ko", Ko::importing("m", &["__kmalloc"]).build());
+    let said = format!("note: {image} is read as a kernel image\n");
+    assert!(check(&[&image, &module]).stdout.contains(&said));
+    assert!(!check(&["--symvers", &image, &module]).stdout.contains(&said));
+}
+
+#[test]
 fn images_that_do_not_tell() {
     refused(
         &bz_image(b"\x02\x21\x4c\x18 and so on"),

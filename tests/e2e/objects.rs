@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Objects that modpost has not seen: what a wrapper around modpost can judge.
 
+use crate::support::ko::{Ko, section};
 use crate::support::{check, folder, run, testdata, write};
 
 const SERIES: [&str; 2] = ["6.1", "7.2"];
@@ -45,6 +46,24 @@ fn a_finished_module_is_one_whatever_it_is_called() {
     let object = std::fs::read(testdata("6.1/sg_get.o")).unwrap();
     let run = check(&[&write(folder.path(), "sg_get.ko", object)]);
     assert!(run.stdout.contains("has no section .gnu.linkonce.this_module"), "{}", run.all());
+}
+
+#[test]
+fn an_object_that_pretends_to_be_finished() {
+    // Read as a module it would hide its marks, and as an object what modpost would have looked at.
+    for marks in [".export_symbol", "___ksymtab+dma_buf_get", "___ksymtab_gpl+x"] {
+        let mut object = Ko::importing("m", &["__kmalloc"]).object();
+        section(&mut object, marks, &[0; 12], 4);
+        let folder = folder();
+        let module = object.write().unwrap();
+        let run = check(&[&write(folder.path(), "m.o", &module)]);
+        assert_eq!(run.status, 1, "{}", run.all());
+        let message = "denied[SG013 malformed]: module m is an object with exports that modpost has not seen, and has a section \
+                       .gnu.linkonce.this_module, which modpost adds\n";
+        assert!(run.stdout.contains(message), "{}", run.all());
+        // To the loader of a finished module it is a section like any other.
+        assert_eq!(check(&[&write(folder.path(), "m.ko", &module)]).status, 0);
+    }
 }
 
 #[test]

@@ -67,6 +67,8 @@ fn severity(problem: &Problem) -> Severity {
         Problem::SignatureMessage(_) => Severity::Warn,
         // An author writes MODULE_VERSION, and does so in two files.
         Problem::RepeatedTag { tag: "version", .. } => Severity::Warn,
+        // Whichever is read, it says the same.
+        Problem::RepeatedTag { values, .. } if values.len() == 1 => Severity::Warn,
         _ => Severity::Deny,
     }
 }
@@ -83,6 +85,7 @@ fn help(problem: &Problem) -> &'static str {
         Problem::LocalUndefined { .. } | Problem::SymbolTables { .. } | Problem::RepeatedSection { .. } => {
             "no compiler or linker makes this: find out what edited the module after it was built"
         }
+        Problem::HalfFinished => "give the object as the compiler and the linker made it, or the finished .ko",
         Problem::NoThisModule | Problem::NotRelocatable { .. } => "give the finished .ko, not what it is made from",
         Problem::NoSymbolTable => {
             "the loader needs the symbol table: strip with --strip-debug or --strip-unneeded only"
