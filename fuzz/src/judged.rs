@@ -59,7 +59,15 @@ fn gathered(facts: &ModuleFacts) -> Gathered {
         exports.add(Provided { export: export.clone(), path: LABEL.into(), provider: provider.clone() });
     }
     let modules = vec![(LABEL.to_owned(), facts.clone())];
-    Gathered { modules, module_files: 1, empty_list: false, exports, errors: Vec::new() }
+    Gathered {
+        modules,
+        module_files: 1,
+        empty_list: false,
+        exports,
+        references: Vec::new(),
+        errors: Vec::new(),
+        debug_files: 0,
+    }
 }
 
 /// Who gets at a family and is not registered for it does not pass, and neither does who is malformed.
