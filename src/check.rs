@@ -3,19 +3,20 @@
 
 use rayon::prelude::*;
 
-use crate::allowlist::Policy;
+use crate::allowlist::Allowlists;
 use crate::exports::{ExportTable, Provided};
-use crate::gate::{Context, Finding, Judgement};
-use crate::input::{self, Collected, InputError, InputErrorKind, Inputs};
+use crate::gate::{Candidate, Context, Finding, Judgement};
+use crate::input::{self, Asked, Collected, InputError, InputErrorKind, Inputs};
 use crate::module::name::without_ending;
 use crate::module::{ModuleFacts, ModuleName};
 use crate::tier;
+use crate::trust::{Named, Origin, Proof, Trust, TrustError};
 
 /// All that was read, before anything is judged.
 #[derive(Debug)]
 pub struct Gathered {
-    /// The modules that could be read, with the paths that reports use, in that order.
-    pub modules: Vec<(String, ModuleFacts)>,
+    /// The modules that could be read, in the order of their paths.
+    pub modules: Vec<Candidate>,
     /// How many modules there were to read.
     pub module_files: usize,
     /// Whether a `modules.order` was among the inputs that lists nothing.
@@ -28,6 +29,8 @@ pub struct Gathered {
     pub errors: Vec<InputError>,
     /// Files of debug info beside the modules, which are no modules.
     pub debug_files: usize,
+    /// What counts as a kernel's own.
+    pub trust: Trust,
 }
 
 /// A `Module.symvers` or a kernel image.
@@ -56,6 +59,9 @@ pub enum GatherError {
     /// A `Module.symvers` or a kernel image can't be read: without its reference nothing can be judged.
     #[error("{0}")]
     Reference(#[from] InputError),
+    /// What the caller names as a kernel's own can't be read.
+    #[error("{0}")]
+    Trust(#[from] TrustError),
     /// Several of them among the inputs, and none named as the kernel's own.
     #[error("{count} inputs are a Module.symvers or a kernel image; name the kernel's own with --symvers")]
     NoReference {
@@ -70,7 +76,11 @@ impl Gathered {
     ///
     /// A module that matters is read by a second reader, too: one that imports a symbol of a family, or that does not
     /// even claim to be the kernel's own.
-    pub fn read(inputs: &Inputs, policy: &Policy) -> Result<Self, GatherError> {
+    ///
+    /// Proof is looked for where it matters: for modules that get at a family or bear a name that is registered or waived.
+    pub fn read(inputs: &Inputs, named: &Named, allowlists: &Allowlists) -> Result<Self, GatherError> {
+        let trust = Trust::read(named, &inputs.paths)?;
+        let policy = &allowlists.policy;
         let Collected { modules: files, packages, references: mut among, empty_list, mut errors } =
             input::collect(&inputs.paths);
         if inputs.symvers.is_empty() && inputs.one_reference && among.len() > 1 {
@@ -93,37 +103,58 @@ impl Gathered {
             Some(index) => families.get(index).is_some_and(Option::is_some),
             None => tier::membership(policy, symbol, None).is_some(),
         };
-        let doubt = |facts: &ModuleFacts| {
-            inputs.cross_check || !facts.claims_intree() || facts.imports.iter().any(|import| in_family(&import.name))
+        let gets_at_one = |facts: &ModuleFacts| facts.imports.iter().any(|import| in_family(&import.name));
+        let needs_proof =
+            |facts: &ModuleFacts| gets_at_one(facts) || facts.name.as_ref().is_some_and(|name| allowlists.names(name));
+        let asking = |facts: &ModuleFacts| Asked {
+            cross_check: inputs.cross_check || !facts.claims_intree() || gets_at_one(facts),
+            digest: inputs.verify_all || needs_proof(facts),
         };
-        let facts = input::read_all(&files, &doubt);
+        let prove = |origin: Origin<'_>, facts: &ModuleFacts| {
+            if needs_proof(facts) { trust.prove(origin, facts) } else { None }
+        };
+        let facts = input::read_all(&files, &asking);
         let mut modules = Vec::with_capacity(files.len());
         let mut module_files = files.len();
         for (file, facts) in files.into_iter().zip(facts) {
             match facts {
-                Ok(facts) => modules.push((file.label, facts)),
+                Ok(facts) => {
+                    let proof = prove(Origin::File(&file.path), &facts);
+                    modules.push(Candidate { path: file.label, facts, proof });
+                }
                 Err(error) => errors.push(error),
             }
         }
         for package in packages {
-            match input::read_package(&package, &doubt) {
+            match input::read_package(&package, &asking) {
                 Err(kind) => errors.push(InputError::new(package.label, kind)),
                 Ok(members) => {
                     module_files += members.len();
                     for member in members {
                         match member {
-                            Ok(module) => modules.push(module),
+                            Ok((path, facts)) => {
+                                let proof = prove(Origin::Package(&package.path), &facts);
+                                modules.push(Candidate { path, facts, proof });
+                            }
                             Err(error) => errors.push(error),
                         }
                     }
                 }
             }
         }
-        modules.sort_by(|a, b| a.0.cmp(&b.0));
-        for (label, facts) in &modules {
-            let provider = facts.name.clone().unwrap_or_else(|| ModuleName::from_path(label));
+        modules.sort_by(|a, b| a.path.cmp(&b.path));
+        let unproven = |module: &&mut Candidate| module.proof.is_none() && needs_proof(&module.facts);
+        if trust.has_places() && modules.iter_mut().any(|module| unproven(&module)) {
+            let contents = trust.contents()?;
+            for module in modules.iter_mut().filter(unproven) {
+                let digests = module.facts.digests.as_ref();
+                module.proof = digests.and_then(|digests| contents.get(&digests.content).cloned()).map(Proof::Content);
+            }
+        }
+        for Candidate { path, facts, .. } in &modules {
+            let provider = facts.name.clone().unwrap_or_else(|| ModuleName::from_path(path));
             for export in &facts.exports {
-                let path = provider_path(label).into();
+                let path = provider_path(path).into();
                 exports.add(Provided { export: export.clone(), path, provider: provider.clone() });
             }
         }
@@ -136,13 +167,13 @@ impl Gathered {
         let debug_files = before - errors.len();
         module_files -= debug_files;
         errors.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(Self { modules, module_files, empty_list, exports, references, errors, debug_files })
+        Ok(Self { modules, module_files, empty_list, exports, references, errors, debug_files, trust })
     }
 
     /// Judges all modules.
     #[must_use]
     pub fn judge<'a>(&'a self, context: &'a Context<'a>) -> Judged<'a> {
-        let modules = self.modules.par_iter().map(|(path, facts)| context.judge(path, facts)).collect();
+        let modules = self.modules.par_iter().map(|module| context.judge(module)).collect();
         let malformed = self.errors.iter().filter(|error| error.is_malformed());
         let unreadable =
             malformed.filter_map(|error| context.judge_unreadable(&error.path, &error.kind.to_string())).collect();

@@ -7,7 +7,7 @@
 //! 2. [`module`]: a module's bytes become facts, [`symvers`] and [`vmlinux`]: a `Module.symvers` or a kernel image
 //!    becomes exports;
 //! 3. [`exports`]: one table of who exports what;
-//! 4. [`allowlist`]: policy, userspaces, registrations, waivers;
+//! 4. [`allowlist`]: policy, userspaces, registrations, waivers; [`trust`]: what counts as a kernel's own;
 //! 5. [`tier`]: how far each export is open, by the policy or by its own word;
 //! 6. [`gate`]: facts and allowlists become findings and verdicts;
 //! 7. [`report`]: the formats.
@@ -28,4 +28,5 @@ pub mod report;
 pub mod symvers;
 mod text;
 pub mod tier;
+pub mod trust;
 pub mod vmlinux;

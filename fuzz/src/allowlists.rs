@@ -26,7 +26,7 @@ pub fn read(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(text) else { return };
     let mut folder = Folder::embedded();
     folder.files.retain(|file, _| needed.contains(file));
-    folder.files.insert(name, SourceFile { name: (*name).into(), text: text.into() });
+    folder.files.insert(name, SourceFile { name: (*name).into(), text: text.into(), is_embedded: false });
     let loaded = Allowlists::of(&folder, &[], &rules::ids());
     match &loaded {
         Ok(allowlists) => hold(allowlists),

@@ -7,10 +7,11 @@ use std::sync::{Once, OnceLock};
 use symgate::allowlist::{Allowlists, Folder};
 use symgate::check::{Gathered, Judged};
 use symgate::exports::{ExportTable, Provided, Reference};
-use symgate::gate::{Context, Judgement, Profile, Terms, Verdict, rules};
+use symgate::gate::{Candidate, Context, Judgement, Profile, Terms, Verdict, rules};
 use symgate::module::{ModuleFacts, ModuleName, Problem};
 use symgate::report::{self, CheckReport};
 use symgate::symvers;
+use symgate::trust::Trust;
 
 /// What the kernel that the test modules are built for exports.
 const SYMVERS: &[u8] = include_bytes!("../../testdata/6.1/Module.symvers");
@@ -30,10 +31,10 @@ pub fn embedded() -> &'static Allowlists {
 pub fn judge(allowlists: &Allowlists, facts: &ModuleFacts, profile: Profile) {
     on_this_thread();
     let gathered = gathered(facts);
-    let terms = Terms { profile, today: allowlists.policy.date, overrides: BTreeMap::new() };
-    let context = Context::new(allowlists, &gathered.exports, terms);
-    let Some((label, facts)) = gathered.modules.first() else { return };
-    let judgement = context.judge(label, facts);
+    let terms = Terms { profile, today: allowlists.policy.date, signatures: true, overrides: BTreeMap::new() };
+    let context = Context::new(allowlists, &gathered.exports, &gathered.trust, terms);
+    let Some(module) = gathered.modules.first() else { return };
+    let judgement = context.judge(module);
     denied_or_allowed(&judgement);
     inspected(&judgement);
     let judged = Judged { modules: vec![judgement], unreadable: Vec::new() };
@@ -58,7 +59,7 @@ fn gathered(facts: &ModuleFacts) -> Gathered {
     for export in &facts.exports {
         exports.add(Provided { export: export.clone(), path: LABEL.into(), provider: provider.clone() });
     }
-    let modules = vec![(LABEL.to_owned(), facts.clone())];
+    let modules = vec![Candidate { path: LABEL.to_owned(), facts: facts.clone(), proof: None }];
     Gathered {
         modules,
         module_files: 1,
@@ -67,6 +68,7 @@ fn gathered(facts: &ModuleFacts) -> Gathered {
         references: Vec::new(),
         errors: Vec::new(),
         debug_files: 0,
+        trust: Trust::default(),
     }
 }
 

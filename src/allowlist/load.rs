@@ -143,7 +143,7 @@ impl Folder {
     #[must_use]
     pub fn embedded() -> Self {
         let file = |&(name, text): &(&'static str, &str)| {
-            (name, SourceFile { name: format!("allowlists/{name}").into(), text: text.into() })
+            (name, SourceFile { name: format!("allowlists/{name}").into(), text: text.into(), is_embedded: true })
         };
         Self { name: "embedded".to_owned(), files: EMBEDDED.iter().map(file).collect() }
     }
@@ -174,7 +174,8 @@ impl Folder {
             if text.len() as u64 > limits::ALLOWLIST_BYTES {
                 return Err(LoadError::Layout { path, reason: "it is larger than any allowlist" });
             }
-            files.insert(name, SourceFile { name: path.display().to_string().into(), text: text.into() });
+            let file = SourceFile { name: path.display().to_string().into(), text: text.into(), is_embedded: false };
+            files.insert(name, file);
         }
         Ok(Self { name: folder.display().to_string(), files })
     }

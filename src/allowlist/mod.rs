@@ -5,6 +5,7 @@
 //! the gate itself never sees text.
 
 pub mod date;
+mod demand;
 mod load;
 mod policy;
 mod registration;
@@ -16,6 +17,7 @@ mod waiver;
 use std::collections::BTreeMap;
 
 pub use date::Date;
+pub use demand::Demand;
 pub use load::{Folder, LoadError, Origin};
 pub use policy::{Family, Policy, Subsystem};
 pub use registration::{Owes, Registration, Use};
@@ -25,6 +27,14 @@ pub use userspace::{Axis, Outcome, Record, Userspace};
 pub use waiver::Waiver;
 
 use crate::module::ModuleName;
+
+impl Allowlists {
+    /// Whether a name is registered or waived.
+    #[must_use]
+    pub fn names(&self, name: &ModuleName) -> bool {
+        self.registrations.contains_key(name) || self.waivers.iter().any(|waiver| waiver.module == *name)
+    }
+}
 
 /// All that the operator allows.
 #[derive(Debug, Clone)]

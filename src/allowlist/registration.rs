@@ -9,6 +9,7 @@ use std::str::FromStr;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::demand::{self, Demand, RawDemands};
 use super::policy::Policy;
 use super::source::{Fault, Place, SourceFile};
 use super::userspace::{Axis, RawRecord, Record, Userspace, read_record};
@@ -76,6 +77,8 @@ pub struct Registration {
     pub uses: Vec<Use>,
     /// What a reader should know.
     pub note: String,
+    /// What proves that a module of this name is the one; one of these does.
+    pub proof: Vec<Demand>,
     /// Where it stands.
     pub place: Place,
 }
@@ -112,6 +115,7 @@ struct RawEntry {
     userspace: Vec<RawUse>,
     #[serde(default)]
     note: String,
+    proof: Option<RawDemands>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -228,6 +232,7 @@ fn read_entry(
         facade,
         uses,
         note: raw.note,
+        proof: demand::read(file, raw.proof.as_ref(), faults),
         place: file.place(&name_span),
     })
 }

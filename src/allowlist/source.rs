@@ -44,6 +44,8 @@ pub struct SourceFile {
     pub name: Arc<str>,
     /// Its text.
     pub text: Arc<str>,
+    /// Whether it is part of the data that ships with symgate.
+    pub is_embedded: bool,
 }
 
 impl SourceFile {
@@ -94,7 +96,7 @@ mod tests {
 
     #[test]
     fn tells_line_and_column() {
-        let file = SourceFile { name: "x.toml".into(), text: "a = 1\nbb = 2\n".into() };
+        let file = SourceFile { name: "x.toml".into(), text: "a = 1\nbb = 2\n".into(), is_embedded: false };
         assert_eq!(file.fault(&(6..8), "no").to_string(), "x.toml:2:1: no");
         assert_eq!(file.fault(&(11..12), "no").to_string(), "x.toml:2:6: no");
         assert_eq!(file.place(&(99..100)).line, 3);

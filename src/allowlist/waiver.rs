@@ -7,6 +7,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::date::Date;
+use super::demand::{self, Demand, RawDemands};
 use super::policy::Policy;
 use super::registration::family_name;
 use super::source::{Fault, Place, SourceFile};
@@ -31,6 +32,8 @@ pub struct Waiver {
     pub owner: String,
     /// The last day on which it holds.
     pub expires: Date,
+    /// What proves that a module of this name is the one; one of these does.
+    pub proof: Vec<Demand>,
     /// Where it stands.
     pub place: Place,
 }
@@ -54,6 +57,7 @@ struct RawWaiver {
     reason: Spanned<String>,
     owner: Spanned<String>,
     expires: Spanned<String>,
+    proof: Option<RawDemands>,
 }
 
 /// Reads `waivers.toml`; `rules` are the ids that there are.
@@ -99,6 +103,7 @@ fn read_waiver(
         fault(&raw.rule, "a waiver names a family, a key or symbols, so that nothing rides along".to_owned());
     }
     let expires = file.read(&raw.expires, faults)?;
+    let proof = demand::read(file, raw.proof.as_ref(), faults);
     let place = file.place(&raw.module.span());
     Some(Waiver {
         module: ModuleName::new(raw.module.get_ref()),
@@ -109,6 +114,7 @@ fn read_waiver(
         reason: raw.reason.into_inner(),
         owner: raw.owner.into_inner(),
         expires,
+        proof,
         place,
     })
 }

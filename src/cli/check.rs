@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use super::Exit;
-use super::common::{CliError, InputArgs, OutputArgs, today};
+use super::common::{CliError, InputArgs, OutputArgs, TrustArgs, today};
 use super::output::{self, Stream};
 use crate::allowlist::Date;
 use crate::gate::{Context, Level, Profile, Terms, rules};
@@ -32,6 +32,9 @@ pub(super) struct Args {
 
     #[command(flatten)]
     input: InputArgs,
+
+    #[command(flatten)]
+    trust: TrustArgs,
 
     /// How strict, and in which surroundings
     #[arg(long, value_enum, default_value_t, value_name = "PROFILE")]
@@ -114,7 +117,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let today = today(args.today, allowlists.policy.date)?;
     let overrides = overrides(args)?;
     args.input.in_pool(|| {
-        let mut gathered = args.input.gather(&args.inputs, &allowlists.policy, true)?;
+        let mut gathered = args.input.gather(&args.inputs, &args.trust, &allowlists, true)?;
         if args.allow_empty {
             gathered.errors.retain(|error| !matches!(error.kind, InputErrorKind::NoModules));
         } else if gathered.module_files == 0 && gathered.errors.is_empty() && !gathered.empty_list {
@@ -122,8 +125,8 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
             let input = args.inputs.first().map(|path| path.display().to_string()).unwrap_or_default();
             gathered.errors.push(InputError::new(input, InputErrorKind::NoModules));
         }
-        let terms = Terms { profile: args.profile.into(), today, overrides };
-        let context = Context::new(&allowlists, &gathered.exports, terms);
+        let terms = Terms { profile: args.profile.into(), today, signatures: args.trust.verify_signatures, overrides };
+        let context = Context::new(&allowlists, &gathered.exports, &gathered.trust, terms);
         let judged = gathered.judge(&context);
         let report = CheckReport { context: &context, gathered: &gathered, judged: &judged, all: args.all };
         let kbuild = matches!(args.format, Format::Kbuild);

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use super::Exit;
-use super::common::{CliError, InputArgs, OutputArgs};
+use super::common::{CliError, InputArgs, OutputArgs, TrustArgs};
 use super::output::{self, Stream};
 use crate::allowlist::Policy;
 use crate::exports::Provided;
@@ -51,7 +51,8 @@ enum Format {
 
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let allowlists = args.input.load_allowlists()?;
-    let gathered = args.input.in_pool(|| args.input.gather(&args.inputs, &allowlists.policy, false))??;
+    let gathered =
+        args.input.in_pool(|| args.input.gather(&args.inputs, &TrustArgs::default(), &allowlists, false))??;
     output::say_errors(&gathered.errors);
     let exports = gathered.exports.sorted();
     output::write(&args.output, Stream::Stdout, &args.inputs, |out| match args.format {

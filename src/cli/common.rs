@@ -8,10 +8,11 @@ use clap::Args;
 
 use super::Exit;
 use super::output::ColorChoice;
-use crate::allowlist::{Allowlists, Date, LoadError, Origin, Policy};
+use crate::allowlist::{Allowlists, Date, LoadError, Origin};
 use crate::check::{GatherError, Gathered};
 use crate::gate::rules;
 use crate::input::{InputError, Inputs};
+use crate::trust::{Named, TrustError};
 
 /// Why a run can't be finished.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +26,9 @@ pub(super) enum CliError {
     /// An input without which nothing can be judged yielded no facts.
     #[error("{0}")]
     Input(InputError),
+    /// What was named as a kernel's own can't be used.
+    #[error("{0}")]
+    Trust(TrustError),
     /// The report can't be written.
     #[error("can't write the report: {0}")]
     Output(#[from] std::io::Error),
@@ -34,6 +38,7 @@ impl From<GatherError> for CliError {
     fn from(error: GatherError) -> Self {
         match error {
             GatherError::Reference(error) => Self::Input(error),
+            GatherError::Trust(error) => Self::Trust(error),
             error @ GatherError::NoReference { .. } => Self::Usage(error.to_string()),
         }
     }
@@ -44,7 +49,7 @@ impl CliError {
     pub(super) fn exit(&self) -> Exit {
         match self {
             Self::Allowlists(_) | Self::Usage(_) | Self::Output(_) => Exit::Usage,
-            Self::Input(_) => Exit::NoFacts,
+            Self::Input(_) | Self::Trust(_) => Exit::NoFacts,
         }
     }
 }
@@ -67,6 +72,37 @@ pub(super) struct InputArgs {
 
     #[command(flatten)]
     allowlists: AllowlistArgs,
+}
+
+/// What counts as a kernel's own: a module's name is only a claim.
+#[derive(Debug, Default, Args)]
+pub(super) struct TrustArgs {
+    /// A folder that the kernel was built in, or that its modules are installed in (lib/modules/VERSION): what its
+    /// modules.order lists is the kernel's own
+    #[arg(long, value_name = "DIR")]
+    kernel_build: Vec<PathBuf>,
+
+    /// A package of the kernel: the modules in it are the kernel's own
+    #[arg(long, value_name = "FILE")]
+    kernel_package: Vec<PathBuf>,
+
+    /// Certificates of the kernel's own keys (PEM, DER), or the kernel image that has them built in
+    #[arg(long, value_name = "FILE")]
+    trusted_keys: Vec<PathBuf>,
+
+    /// Verify the signatures of all modules, not only of those whose identity matters
+    #[arg(long)]
+    pub(super) verify_signatures: bool,
+}
+
+impl TrustArgs {
+    fn named(&self) -> Named {
+        Named {
+            builds: self.kernel_build.clone(),
+            packages: self.kernel_package.clone(),
+            keys: self.trusted_keys.clone(),
+        }
+    }
 }
 
 /// Which allowlists count.
@@ -113,14 +149,21 @@ impl InputArgs {
     }
 
     /// Reads everything.
-    pub(super) fn gather(&self, paths: &[PathBuf], policy: &Policy, one_reference: bool) -> Result<Gathered, CliError> {
+    pub(super) fn gather(
+        &self,
+        paths: &[PathBuf],
+        trust: &TrustArgs,
+        allowlists: &Allowlists,
+        one_reference: bool,
+    ) -> Result<Gathered, CliError> {
         let inputs = Inputs {
             paths: paths.to_vec(),
             symvers: self.symvers.clone(),
             cross_check: self.cross_check,
+            verify_all: trust.verify_signatures,
             one_reference,
         };
-        Ok(Gathered::read(&inputs, policy)?)
+        Ok(Gathered::read(&inputs, &trust.named(), allowlists)?)
     }
 }
 

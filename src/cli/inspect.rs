@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use super::Exit;
-use super::common::{CliError, InputArgs, OutputArgs, today};
+use super::common::{CliError, InputArgs, OutputArgs, TrustArgs, today};
 use super::output::{self, Stream};
 use crate::allowlist::Date;
 use crate::gate::{Context, Profile, Terms};
@@ -25,6 +25,9 @@ pub(super) struct Args {
 
     #[command(flatten)]
     input: InputArgs,
+
+    #[command(flatten)]
+    trust: TrustArgs,
 
     /// Judge expiry by this day instead of SOURCE_DATE_EPOCH or the clock
     #[arg(long, value_name = "YYYY-MM-DD")]
@@ -56,10 +59,10 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let allowlists = args.input.load_allowlists()?;
     let today = today(args.today, allowlists.policy.date)?;
     args.input.in_pool(|| {
-        let gathered = args.input.gather(&args.modules, &allowlists.policy, true)?;
+        let gathered = args.input.gather(&args.modules, &args.trust, &allowlists, true)?;
         output::say_errors(&gathered.errors);
-        let terms = Terms { profile: Profile::Audit, today, overrides: BTreeMap::new() };
-        let context = Context::new(&allowlists, &gathered.exports, terms);
+        let terms = Terms { profile: Profile::Audit, today, signatures: false, overrides: BTreeMap::new() };
+        let context = Context::new(&allowlists, &gathered.exports, &gathered.trust, terms);
         let judgements = gathered.judge(&context).modules;
         output::write(&args.output, Stream::Stdout, &args.modules, |out| match args.format {
             Format::Human => {

@@ -94,6 +94,19 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// Whether its cause is in the run and not in the module.
+    #[must_use]
+    pub fn is_the_runs_own(&self) -> bool {
+        self.key.as_deref() == Some(super::rules::NOTHING_NAMED)
+    }
+
+    /// Whether it says of another module what another finding says.
+    #[must_use]
+    pub fn is_same_but_for_module(&self, other: &Self) -> bool {
+        (self.rule, &self.key, self.severity, self.waiver.is_some())
+            == (other.rule, &other.key, other.severity, other.waiver.is_some())
+    }
+
     pub(super) fn new(rule: &Rule, severity: Severity, module: &ModuleName, path: &str, draft: Draft) -> Self {
         let module = module.to_string();
         let mut id = format!("{}:{module}", rule.id);

@@ -15,6 +15,7 @@ use crate::allowlist::{Allowlists, Assessment, Date, Registration};
 use crate::exports::{ExportTable, Provided};
 use crate::module::{ModuleFacts, ModuleName};
 use crate::tier::{self, Membership};
+use crate::trust::{Proof, Trust};
 pub use finding::{AppliedWaiver, Draft, Finding, Weight};
 pub use rules::Rule;
 pub use subject::{ResolvedImport, Subject};
@@ -108,6 +109,8 @@ pub struct Terms {
     pub profile: Profile,
     /// The day by which expiry is judged.
     pub today: Date,
+    /// Whether every module is asked for a signature.
+    pub signatures: bool,
     /// Levels that the caller changed, by rule id.
     pub overrides: BTreeMap<String, Level>,
 }
@@ -125,6 +128,19 @@ pub struct Context<'a> {
     providers: HashSet<&'a ModuleName>,
     /// How strict.
     pub terms: Terms,
+    /// What counts as a kernel's own.
+    pub trust: &'a Trust,
+}
+
+/// A module to be judged.
+#[derive(Debug)]
+pub struct Candidate {
+    /// Its path, as reports use it.
+    pub path: String,
+    /// What it says of itself.
+    pub facts: ModuleFacts,
+    /// Why it is the kernel's own, where that is proven and matters.
+    pub proof: Option<Proof>,
 }
 
 /// All that is to be said of one module.
@@ -141,20 +157,26 @@ pub struct Judgement<'a> {
 }
 
 impl<'a> Judgement<'a> {
-    /// Its registration.
+    /// The registration of its name.
     #[must_use]
     pub fn registration(&self) -> Option<&'a Registration> {
         self.subject.registration
+    }
+
+    /// Whether it is proven that it is the one that is registered.
+    #[must_use]
+    pub fn is_proven(&self) -> bool {
+        self.subject.proven_registration().is_some()
     }
 }
 
 impl<'a> Context<'a> {
     /// Puts together what modules are judged by.
     #[must_use]
-    pub fn new(allowlists: &'a Allowlists, exports: &'a ExportTable, terms: Terms) -> Self {
+    pub fn new(allowlists: &'a Allowlists, exports: &'a ExportTable, trust: &'a Trust, terms: Terms) -> Self {
         let memberships = tier::memberships(&allowlists.policy, exports);
         let providers = if exports.knows_modules() { HashSet::new() } else { exports.providers() };
-        Self { allowlists, exports, memberships, providers, terms }
+        Self { allowlists, exports, memberships, providers, terms, trust }
     }
 
     /// Whether a module of this name is known to export something; where a reference tells of all modules, nobody asks.
@@ -172,15 +194,16 @@ impl<'a> Context<'a> {
 
     /// Judges one module by all rules.
     #[must_use]
-    pub fn judge(&'a self, path: &'a str, facts: &'a ModuleFacts) -> Judgement<'a> {
-        let subject = Subject::new(self, path, facts);
+    pub fn judge(&'a self, module: &'a Candidate) -> Judgement<'a> {
+        let subject = Subject::new(self, module);
         let mut findings = Vec::new();
         for rule in &rules::ALL {
             let mut drafts = Vec::new();
             (rule.check)(&subject, &mut drafts);
             findings.extend(drafts.into_iter().filter_map(|draft| {
                 let severity = self.severity(rule, draft.weight, subject.gets_at_a_family())?;
-                Some(waive::apply(self, Finding::new(rule, severity, &subject.name, path, draft)))
+                let finding = Finding::new(rule, severity, &subject.name, subject.path, draft);
+                Some(waive::apply(self, Some(&subject), finding))
             }));
         }
         let assessment = subject.assessment.clone();
@@ -193,7 +216,7 @@ impl<'a> Context<'a> {
     pub fn judge_unreadable(&self, path: &str, reason: &str) -> Option<Finding> {
         let (rule, draft) = rules::unreadable(reason);
         let severity = self.severity(rule, draft.weight, false)?;
-        Some(waive::apply(self, Finding::new(rule, severity, &ModuleName::from_path(path), path, draft)))
+        Some(waive::apply(self, None, Finding::new(rule, severity, &ModuleName::from_path(path), path, draft)))
     }
 
     /// What a draft weighs in this run; nothing if it is not to be said.

@@ -3,12 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Context;
-use crate::allowlist::{Assessment, Owes, Registration, assess};
+use super::{Candidate, Context};
+use crate::allowlist::{Assessment, Demand, Owes, Registration, assess};
 use crate::exports::Provided;
 use crate::module::imports::is_linker_made;
 use crate::module::{Binding, Import, ModuleFacts, ModuleName};
 use crate::tier::{self, Membership, Tier};
+use crate::trust::Proof;
 
 /// An import together with who provides it and which family it is of.
 #[derive(Debug)]
@@ -78,16 +79,19 @@ pub struct Subject<'a> {
     pub name: ModuleName,
     /// What it says of itself.
     pub facts: &'a ModuleFacts,
+    /// Why it is the kernel's own; none if that is not proven.
+    pub proof: Option<&'a Proof>,
     /// Its imports by name.
     pub imports: Vec<ResolvedImport<'a>>,
-    /// Its registration.
+    /// The registration of its name, whether or not it has proven that it is the one that is meant.
     pub registration: Option<&'a Registration>,
     /// How its userspace stands, where it owes one and one is recorded.
     pub assessment: Option<Assessment>,
 }
 
 impl<'a> Subject<'a> {
-    pub(super) fn new(context: &'a Context<'a>, path: &'a str, facts: &'a ModuleFacts) -> Self {
+    pub(super) fn new(context: &'a Context<'a>, module: &'a Candidate) -> Self {
+        let Candidate { path, facts, proof } = module;
         let name = facts.name.clone().unwrap_or_else(|| ModuleName::from_path(path));
         let imports = facts
             .imports
@@ -101,12 +105,35 @@ impl<'a> Subject<'a> {
         let assessment = registration
             .filter(|registration| registration.owes == Owes::Itself)
             .and_then(|registration| assess(context.allowlists, registration));
-        Self { context, path, name, facts, imports, registration, assessment }
+        Self { context, path, name, facts, proof: proof.as_ref(), imports, registration, assessment }
     }
 
     /// The imports that are in a family, acquiring or not.
     pub fn family_imports(&self) -> impl Iterator<Item = &ResolvedImport<'a>> {
         self.imports.iter().filter(|import| import.membership.is_some())
+    }
+
+    /// Whether it is proven to be the kernel's own.
+    #[must_use]
+    pub fn is_kernels_own(&self) -> bool {
+        self.proof.is_some()
+    }
+
+    /// Whether it is what a registration or a waiver speaks of, by the proof that this asks for.
+    #[must_use]
+    pub fn meets(&self, demands: &[Demand]) -> bool {
+        let content = self.facts.digests.as_ref().map(|digests| digests.content);
+        demands.iter().any(|demand| match demand {
+            Demand::Kernel => self.is_kernels_own(),
+            Demand::Content(hash) => content == Some(*hash),
+            Demand::Operator => true,
+        })
+    }
+
+    /// Its registration, where it has proven that it is the one that is meant.
+    #[must_use]
+    pub fn proven_registration(&self) -> Option<&'a Registration> {
+        self.registration.filter(|registration| self.meets(&registration.proof))
     }
 
     /// Whether it imports an acquiring symbol of a family.

@@ -1,20 +1,26 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Waivers: which finding one covers, and what is said when it no longer does.
 
-use super::{AppliedWaiver, Context, Finding, Severity};
-use crate::allowlist::Waiver;
+use super::{AppliedWaiver, Context, Finding, Severity, Subject};
+use crate::allowlist::{Demand, Waiver};
 use crate::module::ModuleName;
 
 /// Adds the waiver that covers a finding; where one would but for its date, the finding says so.
-pub(super) fn apply(context: &Context<'_>, mut finding: Finding) -> Finding {
+///
+/// What can't be read as a module proves nothing, so that only the operator's word or nothing waives it.
+pub(super) fn apply(context: &Context<'_>, subject: Option<&Subject<'_>>, mut finding: Finding) -> Finding {
     if finding.severity == Severity::Note {
         return finding;
     }
+    let is_meant = |waiver: &Waiver| match subject {
+        Some(subject) => subject.meets(&waiver.proof),
+        None => waiver.proof.contains(&Demand::Operator),
+    };
     let (valid, expired): (Vec<_>, Vec<_>) = context
         .allowlists
         .waivers
         .iter()
-        .filter(|waiver| covers(waiver, &finding))
+        .filter(|waiver| covers(waiver, &finding) && is_meant(waiver))
         .partition(|waiver| waiver.expires >= context.terms.today);
     if let Some(waiver) = valid.into_iter().max_by_key(|waiver| waiver.expires) {
         finding.waiver = Some(AppliedWaiver {

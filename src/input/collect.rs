@@ -286,6 +286,12 @@ fn is_reference(path: &Path, file: &File, start: &[u8]) -> bool {
     module_ending(&name) == Ending::Other && (symvers::looks_like(start) || is_image(file, start))
 }
 
+/// The kind of package that a file on disk is, if it is one.
+pub(super) fn format_of(path: &Path) -> Result<Option<Format>, InputErrorKind> {
+    let start = start_of(&door::file(path)?.0)?;
+    package_format(path, &start)
+}
+
 /// The kind of package that a file is. What is packed can be a module or an initramfs, which its first unpacked bytes
 /// tell; what does not unpack is left for the one that reads it to complain of.
 fn package_format(path: &Path, start: &[u8]) -> Result<Option<Format>, InputErrorKind> {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::InputErrorKind;
 use super::collect::PACKED;
+use super::door;
 use crate::limits;
 
 /// The paths of an `@FILE`, as they stand there: relative to where the caller is.
@@ -26,8 +27,7 @@ pub fn modules(
     let find = |line: String| {
         let stem = line.strip_suffix(".o").or_else(|| line.strip_suffix(".ko"));
         let stem = stem.ok_or_else(|| InputErrorKind::List(format!("{line:?} is neither a .ko nor a .o")))?;
-        let candidates = PACKED.iter().map(|ending| folder.join(format!("{stem}.ko{ending}")));
-        let there: Vec<PathBuf> = candidates.filter(|path| is_there(path)).collect();
+        let there: Vec<PathBuf> = candidates(folder, stem).filter(|path| is_there(path)).collect();
         if there.is_empty() {
             return Err(InputErrorKind::List(format!("it lists {line:?}, but there is no {stem}.ko")));
         }
@@ -36,6 +36,16 @@ pub fn modules(
     };
     let found: Vec<Vec<PathBuf>> = lines(order)?.into_iter().map(find).collect::<Result<_, _>>()?;
     Ok(found.into_iter().flatten().collect())
+}
+
+/// The lines of the `modules.order` at a path.
+pub(crate) fn order(path: &Path) -> Result<Vec<String>, InputErrorKind> {
+    lines(&mut door::file(path)?.0)
+}
+
+/// Where the module of a stem may be.
+pub(crate) fn candidates(folder: &Path, stem: &str) -> impl Iterator<Item = PathBuf> {
+    PACKED.iter().map(move |ending| folder.join(format!("{stem}.ko{ending}")))
 }
 
 fn lines(list: &mut dyn Read) -> Result<Vec<String>, InputErrorKind> {

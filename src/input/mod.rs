@@ -16,7 +16,9 @@ use std::path::PathBuf;
 pub use collect::{Collected, Format, ModuleFile, PackageFile, collect};
 pub use compression::{Compression, UnpackError};
 pub use package::{Member, members};
-pub use read::{Doubt, Labelled, read_all, read_module, read_package};
+pub use read::{Asked, Asking, Labelled, read_all, read_module, read_package};
+pub(crate) use read::{content_hash, content_hashes_of_package};
+pub(crate) use reference::image_bytes;
 pub use reference::read_reference;
 
 use crate::module::ElfError;
@@ -118,6 +120,8 @@ pub struct Inputs {
     pub symvers: Vec<PathBuf>,
     /// Whether a second reader has to read every module, not only those that matter.
     pub cross_check: bool,
+    /// Whether every module's signature is verified, not only of those whose identity matters.
+    pub verify_all: bool,
     /// Whether it matters which of them is the kernel's own: to judge it does, to list it does not.
     pub one_reference: bool,
 }

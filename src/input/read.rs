@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use object::read::ReadCache;
 use rayon::prelude::*;
+use sha2::{Digest, Sha256};
 
+use super::collect::format_of;
 use super::compression::Compression;
 use super::door;
 use super::package::{Member, members};
@@ -18,55 +20,108 @@ use crate::limits;
 use crate::module::bytes::PositionedFile;
 use crate::module::{Bytes, ElfError, ModuleFacts};
 
-/// Which modules a second reader has to read as well, told by what the first one found.
-pub type Doubt<'d> = dyn Fn(&ModuleFacts) -> bool + Sync + 'd;
+/// What is done with a module beyond reading its facts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Asked {
+    /// A second reader reads it as well.
+    pub cross_check: bool,
+    /// It is hashed.
+    pub digest: bool,
+}
+
+/// What each module is asked, told by its facts.
+pub type Asking<'d> = dyn Fn(&ModuleFacts) -> Asked + Sync + 'd;
+
+/// Reads facts from bytes.
+type Reader = for<'b> fn(Bytes<'b>) -> Result<ModuleFacts, ElfError>;
 
 /// Reads one module, or the object of one if it is named so.
-pub fn read_module(path: &Path, doubt: &Doubt<'_>) -> Result<ModuleFacts, InputErrorKind> {
+pub fn read_module(path: &Path, asking: &Asking<'_>) -> Result<ModuleFacts, InputErrorKind> {
     let is_object = path.extension().is_some_and(|extension| extension == "o");
-    let reader = if is_object { ModuleFacts::read_object } else { ModuleFacts::read };
+    let reader: Reader = if is_object { ModuleFacts::read_object } else { ModuleFacts::read };
     let (file, meta) = door::file(path)?;
     if meta.len() > limits::FILE_BYTES {
         return Err(InputErrorKind::TooLarge { len: meta.len(), limit: limits::FILE_BYTES });
     }
     let Some(compression) = Compression::of(&start_of(&file)?) else {
         let cache = ReadCache::new(PositionedFile::new(file, meta.len()));
-        return facts(Bytes::in_file(&cache), reader, doubt);
+        return facts(Bytes::in_file(&cache), reader, asking);
     };
     // One byte more than there should be, so that the read that finds the end needs no larger buffer.
     let mut packed = Vec::with_capacity(usize::try_from(meta.len()).unwrap_or(0).saturating_add(1));
     file.take(limits::FILE_BYTES).read_to_end(&mut packed)?;
-    unpack_module(compression, packed, doubt)
+    unpack_module(compression, packed, asking)
 }
 
 /// Reads a module that is packed. The packed bytes go as soon as they are unpacked.
-fn unpack_module(compression: Compression, packed: Vec<u8>, doubt: &Doubt<'_>) -> Result<ModuleFacts, InputErrorKind> {
+fn unpack_module(
+    compression: Compression,
+    packed: Vec<u8>,
+    asking: &Asking<'_>,
+) -> Result<ModuleFacts, InputErrorKind> {
     let unpacked = compression.unpack(&packed, limits::FILE_BYTES)?;
     drop(packed);
-    facts(Bytes::in_memory(&unpacked), ModuleFacts::read, doubt)
+    facts(Bytes::in_memory(&unpacked), ModuleFacts::read, asking)
 }
 
-fn facts<'b>(
-    bytes: Bytes<'b>,
-    read: impl FnOnce(Bytes<'b>) -> Result<ModuleFacts, ElfError>,
-    doubt: &Doubt<'_>,
-) -> Result<ModuleFacts, InputErrorKind> {
+fn facts(bytes: Bytes<'_>, read: Reader, asking: &Asking<'_>) -> Result<ModuleFacts, InputErrorKind> {
     let mut facts = read(bytes)?;
-    if doubt(&facts) {
+    let asked = asking(&facts);
+    let mut bytes = bytes;
+    if asked.digest {
+        // What is hashed has to be what was read, and a file on disk can change between two reads of its parts.
+        bytes = Bytes::in_memory(bytes.get(0, bytes.size()).unwrap_or_default());
+        facts = read(bytes)?;
+        facts.digest(bytes);
+    }
+    if asked.cross_check {
         facts.cross_check(bytes);
     }
     Ok(facts)
+}
+
+/// SHA-256 of a module as it is when unpacked.
+pub(crate) fn content_hash(path: &Path) -> Result<[u8; 32], InputErrorKind> {
+    let (file, meta) = door::file(path)?;
+    if meta.len() > limits::FILE_BYTES {
+        return Err(InputErrorKind::TooLarge { len: meta.len(), limit: limits::FILE_BYTES });
+    }
+    let mut bytes = Vec::new();
+    file.take(limits::FILE_BYTES).read_to_end(&mut bytes)?;
+    unpacked_hash(&bytes)
+}
+
+fn unpacked_hash(bytes: &[u8]) -> Result<[u8; 32], InputErrorKind> {
+    Ok(match Compression::of(bytes) {
+        Some(compression) => Sha256::digest(compression.unpack(bytes, limits::FILE_BYTES)?).into(),
+        None => Sha256::digest(bytes).into(),
+    })
+}
+
+/// The same of all modules of a package, with their names in it.
+pub(crate) fn content_hashes_of_package(path: &Path) -> Result<Vec<(String, [u8; 32])>, InputErrorKind> {
+    caught(|| {
+        let format = format_of(path)?.ok_or(InputErrorKind::Unsupported("no package"))?;
+        let mut hashes = Vec::new();
+        members(format, &mut door::file(path)?.0, &mut |member| {
+            // One that can't be read proves nothing for others.
+            if let Ok(hash) = member.bytes.and_then(|bytes| unpacked_hash(&bytes)) {
+                hashes.push((member.name, hash));
+            }
+        })?;
+        Ok(hashes)
+    })
 }
 
 /// A module's facts with the path that reports use.
 pub type Labelled = Result<(String, ModuleFacts), InputError>;
 
 /// Reads the modules of a package, each labelled `PACKAGE!MEMBER`.
-pub fn read_package(package: &PackageFile, doubt: &Doubt<'_>) -> Result<Vec<Labelled>, InputErrorKind> {
-    caught(|| read_members(package, doubt))
+pub fn read_package(package: &PackageFile, asking: &Asking<'_>) -> Result<Vec<Labelled>, InputErrorKind> {
+    caught(|| read_members(package, asking))
 }
 
-fn read_members(package: &PackageFile, doubt: &Doubt<'_>) -> Result<Vec<Labelled>, InputErrorKind> {
+fn read_members(package: &PackageFile, asking: &Asking<'_>) -> Result<Vec<Labelled>, InputErrorKind> {
     let (mut file, _) = door::file(&package.path)?;
     let mut read = Vec::new();
     let mut batch: Vec<Member> = Vec::new();
@@ -74,8 +129,8 @@ fn read_members(package: &PackageFile, doubt: &Doubt<'_>) -> Result<Vec<Labelled
     let mut read_batch = |batch: &mut Vec<Member>| {
         let facts = batch.par_drain(..).map(|member| {
             let read = caught(|| match Compression::of(member.bytes.as_deref().unwrap_or_default()) {
-                Some(compression) => unpack_module(compression, member.bytes?, doubt),
-                None => facts(Bytes::in_memory(&member.bytes?), ModuleFacts::read, doubt),
+                Some(compression) => unpack_module(compression, member.bytes?, asking),
+                None => facts(Bytes::in_memory(&member.bytes?), ModuleFacts::read, asking),
             });
             let label = format!("{}!{}", package.label, member.name);
             match read {
@@ -100,7 +155,7 @@ fn read_members(package: &PackageFile, doubt: &Doubt<'_>) -> Result<Vec<Labelled
 /// Reads all modules on the threads of the current pool, the largest first, and returns them in the order
 /// given. One that makes symgate itself fail is an error like any other.
 #[must_use]
-pub fn read_all(files: &[ModuleFile], doubt: &Doubt<'_>) -> Vec<Result<ModuleFacts, InputError>> {
+pub fn read_all(files: &[ModuleFile], asking: &Asking<'_>) -> Vec<Result<ModuleFacts, InputError>> {
     let mut largest_first: Vec<usize> = (0..files.len()).collect();
     largest_first.sort_by_key(|&index| std::cmp::Reverse(files.get(index).map_or(0, |file| file.size)));
     let next = AtomicUsize::new(0);
@@ -109,7 +164,7 @@ pub fn read_all(files: &[ModuleFile], doubt: &Doubt<'_>) -> Vec<Result<ModuleFac
         let mut share = Vec::new();
         while let Some(&index) = largest_first.get(next.fetch_add(1, Ordering::Relaxed)) {
             let Some(file) = files.get(index) else { continue };
-            let facts = caught(|| read_module(&file.path, doubt));
+            let facts = caught(|| read_module(&file.path, asking));
             share.push((index, facts.map_err(|kind| InputError::new(&file.label, kind))));
         }
         share

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use object::read::ReadCache;
 
+use super::compression::Compression;
 use super::door;
 use super::kernel_image::{self, Image, START_BYTES};
 use super::read::caught;
@@ -38,6 +39,24 @@ pub fn read_reference(path: &Path) -> Result<Reference, InputError> {
         }
     };
     caught(read).map_err(|kind| InputError::new(path.display().to_string(), kind))
+}
+
+/// The bytes of a file that may be a kernel image: unpacked where it is known how, else as they are.
+pub(crate) fn image_bytes(path: &Path) -> Result<Vec<u8>, InputErrorKind> {
+    let (file, meta) = door::file(path)?;
+    if meta.len() > limits::FILE_BYTES {
+        return Err(InputErrorKind::TooLarge { len: meta.len(), limit: limits::FILE_BYTES });
+    }
+    if let Some(Image::Bz { offset, len }) = kernel_image::image(&start_of(&file)?) {
+        return kernel_image::unpack(&file, offset, len);
+    }
+    let mut bytes = Vec::new();
+    file.take(limits::FILE_BYTES).read_to_end(&mut bytes)?;
+    // Some machines' images are packed as they are.
+    match Compression::of(&bytes) {
+        Some(compression) => Ok(compression.unpack(&bytes, limits::FILE_BYTES)?),
+        None => Ok(bytes),
+    }
 }
 
 fn kernel_exports(image: Bytes<'_>) -> Result<Reference, InputErrorKind> {

@@ -6,6 +6,7 @@
 //! facts with problems.
 
 pub mod bytes;
+pub mod digest;
 pub mod elf;
 mod export_marks;
 mod exports;
@@ -26,6 +27,7 @@ use serde::Serialize;
 use crate::exports::Export;
 use crate::{limits, text};
 pub use bytes::Bytes;
+pub use digest::Digests;
 pub use elf::{ElfError, Machine};
 pub use imports::{Binding, Import};
 pub use modinfo::ModInfo;
@@ -70,6 +72,8 @@ pub struct ModuleFacts {
     pub debug_info: bool,
     /// Whether a second reader read it, too.
     pub cross_checked: bool,
+    /// Its hashes, where they were asked for.
+    pub digests: Option<Digests>,
     /// What the loader would refuse, or two readers read differently.
     pub problems: Vec<Problem>,
 }
@@ -144,6 +148,7 @@ impl ModuleFacts {
             build_id: build_id(&elf),
             debug_info: elf.named(b".debug_info").next().is_some(),
             cross_checked: false,
+            digests: None,
             problems,
         })
     }
@@ -152,6 +157,11 @@ impl ModuleFacts {
     pub fn cross_check(&mut self, bytes: Bytes<'_>) {
         self.problems.extend(second_reader::second_opinion(self, bytes));
         self.cross_checked = true;
+    }
+
+    /// Hashes the same bytes, for what can be proven by that.
+    pub fn digest(&mut self, bytes: Bytes<'_>) {
+        self.digests = digest::digests(bytes, self.signature.as_ref());
     }
 
     /// Whether all its licence tags are compatible with the GPL, and there is one: what modpost asks.

@@ -3,18 +3,23 @@
 //!
 //! It is a detached CMS `SignedData` (RFC 5652) without certificates (`scripts/sign-file.c`, 7.2), so that the
 //! signer is only named: by a certificate's issuer and serial number, or by the key's identifier. Nothing is verified
-//! here.
+//! here; [`Signer::seal`] is what there is to verify.
 
 use cms::cert::x509::name::Name;
 use cms::content_info::ContentInfo;
 use cms::signed_data::{SignedData, SignerIdentifier, SignerInfo};
 use der::asn1::ObjectIdentifier;
-use der::{Decode, Reader, SliceReader};
+use der::{Decode, Encode, Reader, SliceReader};
+
+use super::digest::Hash;
 
 use crate::text;
 
 /// `id-signedData` (RFC 5652, section 5.1).
 const SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.2");
+
+/// `id-messageDigest` (RFC 5652, section 11.2).
+const MESSAGE_DIGEST: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.4");
 
 /// `id-at-commonName` (RFC 5280, appendix A.1).
 const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
@@ -32,6 +37,45 @@ pub struct Signer {
     pub hash: Box<str>,
     /// The algorithm of the signature.
     pub algorithm: Box<str>,
+    /// What there is to verify.
+    pub seal: Seal,
+}
+
+/// A signature with what it is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seal {
+    /// Whose key.
+    pub key: KeyName,
+    /// The hash of what is signed; none if it is not one that can be verified here.
+    pub hash: Option<Hash>,
+    /// The signature itself.
+    pub signature: Box<[u8]>,
+    /// The attributes that are signed in place of the content, and the content's hash in them; none if the content is signed
+    /// itself, as the kernel's own tool does (`CMS_NOATTR`).
+    pub attributes: Option<Attributes>,
+}
+
+/// Attributes that are signed (RFC 5652, section 5.4).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attributes {
+    /// The bytes that are signed.
+    pub der: Box<[u8]>,
+    /// `messageDigest`: the hash of the content.
+    pub digest: Box<[u8]>,
+}
+
+/// How a message names a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyName {
+    /// By its certificate.
+    Certificate {
+        /// The issuer's name, DER.
+        issuer: Box<[u8]>,
+        /// The serial number, without zeros before it.
+        serial: Box<[u8]>,
+    },
+    /// By its identifier.
+    Identifier(Box<[u8]>),
 }
 
 /// Why a message can't be read.
@@ -71,11 +115,11 @@ pub(super) fn signers(message: &[u8]) -> Result<Vec<Signer>, MessageError> {
         return Err(MessageError::Content(info.content_type.to_string()));
     }
     let data: SignedData = info.content.decode_as()?;
-    let signers: Vec<Signer> = data.signer_infos.0.iter().map(signer).collect();
+    let signers = data.signer_infos.0.iter().map(signer).collect::<Result<Vec<Signer>, MessageError>>()?;
     if signers.is_empty() { Err(MessageError::NoSigner) } else { Ok(signers) }
 }
 
-fn signer(info: &SignerInfo) -> Signer {
+fn signer(info: &SignerInfo) -> Result<Signer, MessageError> {
     let (issuer, common_name, key) = match &info.sid {
         SignerIdentifier::IssuerAndSerialNumber(id) => (
             Some(text::shown(&id.issuer.to_string()).into()),
@@ -84,13 +128,41 @@ fn signer(info: &SignerInfo) -> Signer {
         ),
         SignerIdentifier::SubjectKeyIdentifier(id) => (None, None, text::digits(id.0.as_bytes())),
     };
-    Signer {
-        issuer,
-        common_name,
-        key: key.into(),
-        hash: name(&HASHES, info.digest_alg.oid),
-        algorithm: name(&ALGORITHMS, info.signature_algorithm.oid),
-    }
+    let hash = name(&HASHES, info.digest_alg.oid);
+    let seal = Seal {
+        key: key_name(&info.sid)?,
+        hash: Hash::named(&hash),
+        signature: info.signature.as_bytes().into(),
+        attributes: attributes(info)?,
+    };
+    let algorithm = name(&ALGORITHMS, info.signature_algorithm.oid);
+    Ok(Signer { issuer, common_name, key: key.into(), hash, algorithm, seal })
+}
+
+fn key_name(id: &SignerIdentifier) -> Result<KeyName, MessageError> {
+    Ok(match id {
+        SignerIdentifier::IssuerAndSerialNumber(id) => KeyName::Certificate {
+            issuer: id.issuer.to_der()?.into(),
+            serial: without_zeros(id.serial_number.as_bytes()).into(),
+        },
+        SignerIdentifier::SubjectKeyIdentifier(id) => KeyName::Identifier(id.0.as_bytes().into()),
+    })
+}
+
+/// A serial number without zeros before it: some write them, some don't.
+#[must_use]
+pub fn without_zeros(serial: &[u8]) -> &[u8] {
+    let zeros = serial.iter().take_while(|byte| **byte == 0).count();
+    serial.get(zeros..).unwrap_or_default()
+}
+
+/// The signed attributes, which are signed as a `SET OF` with its own tag (RFC 5652, section 5.4).
+fn attributes(info: &SignerInfo) -> Result<Option<Attributes>, MessageError> {
+    let Some(signed) = &info.signed_attrs else { return Ok(None) };
+    let digest = signed.iter().find(|attribute| attribute.oid == MESSAGE_DIGEST);
+    let digest = digest.and_then(|attribute| attribute.values.iter().next()).map(der::Any::value);
+    let digest = digest.ok_or_else(|| MessageError::Der("its attributes have no digest".to_owned()))?;
+    Ok(Some(Attributes { der: signed.to_der()?.into(), digest: digest.into() }))
 }
 
 /// The first common name of a certificate's issuer, from the name's own parts: in its text anything may stand.

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use anstyle::Style;
 
 use super::style::{DENY, FAINT, GOOD, NOTE, STRONG, WARN};
-use super::{CheckReport, standing_phrase, waiver_phrase};
+use super::{CheckReport, Told, standing_phrase, waiver_phrase};
 use crate::gate::{Finding, Judgement, Severity, Verdict};
 use crate::text;
 
@@ -15,8 +15,8 @@ const SYMBOLS_SHOWN: usize = 6;
 
 /// Writes a run of `check`.
 pub fn check(out: &mut dyn Write, report: &CheckReport<'_>) -> io::Result<()> {
-    for finding in report.findings() {
-        write_finding(out, &finding)?;
+    for told in report.told() {
+        write_told(out, &told)?;
     }
     modules(out, report)?;
     for coverage in report.coverage() {
@@ -28,6 +28,13 @@ pub fn check(out: &mut dyn Write, report: &CheckReport<'_>) -> io::Result<()> {
         let what = if reference.knows_modules { "Module.symvers" } else { "kernel image" };
         writeln!(out, "{NOTE}note{NOTE:#}: {} is read as a {what}", text::shown(&reference.path))?;
     }
+    for source in report.gathered.trust.sources.iter().filter(|source| !source.is_named) {
+        writeln!(
+            out,
+            "{NOTE}note{NOTE:#}: {} is beside the modules, and its keys count as the kernel's own",
+            text::shown(&source.path)
+        )?;
+    }
     for (rule, level) in &report.context.terms.overrides {
         writeln!(out, "{NOTE}override{NOTE:#}: {rule} is set to {level} in this run")?;
     }
@@ -36,16 +43,23 @@ pub fn check(out: &mut dyn Write, report: &CheckReport<'_>) -> io::Result<()> {
 
 /// Writes one finding as a paragraph.
 pub(super) fn write_finding(out: &mut dyn Write, finding: &Finding) -> io::Result<()> {
+    write_told(out, &Told { finding: finding.clone(), others: Vec::new() })
+}
+
+fn write_told(out: &mut dyn Write, told: &Told) -> io::Result<()> {
+    let finding = &told.finding;
     let (style, word) = match (finding.severity, &finding.waiver) {
         (Severity::Note, _) => (NOTE, "note"),
         (_, Some(_)) => (GOOD, "waived"),
         (Severity::Warn, None) => (WARN, "warning"),
         (Severity::Deny, None) => (DENY, "denied"),
     };
-    let Finding { rule, rule_name, module, message, path, .. } = finding;
-    writeln!(out, "{style}{word}[{rule} {rule_name}]{style:#}{STRONG}: module {module} {message}{STRONG:#}")?;
-    writeln!(out, "  {FAINT}in{FAINT:#} {path}")?;
-    if let Some(place) = &finding.decided_by {
+    let Finding { rule, rule_name, path, .. } = finding;
+    writeln!(out, "{style}{word}[{rule} {rule_name}]{style:#}{STRONG}: {}{STRONG:#}", told.sentence())?;
+    if told.others.is_empty() {
+        writeln!(out, "  {FAINT}in{FAINT:#} {path}")?;
+    }
+    if let Some(place) = finding.decided_by.as_ref().filter(|_| told.others.is_empty()) {
         writeln!(out, "  {FAINT}decided by{FAINT:#} {place}")?;
     }
     if let Some(waiver) = &finding.waiver {

@@ -13,6 +13,7 @@ use crate::exports::{Class, Provided};
 use crate::gate::{Finding, Judgement, Level, Profile, ResolvedImport, Severity, Verdict};
 use crate::module::Binding;
 use crate::tier::{self, Tier};
+use crate::trust::{Source, SourceKind};
 
 #[derive(Serialize)]
 struct CheckV1<'a> {
@@ -20,6 +21,7 @@ struct CheckV1<'a> {
     tool: Tool,
     policy: PolicyV1<'a>,
     references: Vec<ReferenceV1<'a>>,
+    trust: Vec<TrustV1<'a>>,
     summary: SummaryV1,
     coverage: Vec<CoverageV1>,
     modules: Vec<ModuleV1<'a>>,
@@ -31,6 +33,13 @@ struct CheckV1<'a> {
 struct ReferenceV1<'a> {
     path: &'a str,
     kind: &'static str,
+}
+
+#[derive(Serialize)]
+struct TrustV1<'a> {
+    path: &'a str,
+    kind: &'static str,
+    named: bool,
 }
 
 #[derive(Serialize)]
@@ -87,6 +96,8 @@ struct ModuleV1<'a> {
     registration: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     standing: Option<Standing>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proof: Option<String>,
     imports: Vec<ImportV1<'a>>,
 }
 
@@ -164,6 +175,7 @@ impl<'a> ModuleV1<'a> {
             verdict: judgement.verdict,
             registration: judgement.registration().map(ToString::to_string),
             standing: judgement.assessment.as_ref().map(|assessment| assessment.standing),
+            proof: subject.proof.map(ToString::to_string),
             imports: subject
                 .imports
                 .iter()
@@ -226,6 +238,7 @@ pub fn check(out: &mut dyn Write, report: &CheckReport<'_>) -> io::Result<()> {
                 kind: if *knows_modules { "symvers" } else { "image" },
             })
             .collect(),
+        trust: report.gathered.trust.sources.iter().map(Into::into).collect(),
         summary: SummaryV1 {
             modules: sums.modules,
             exports: sums.exports,
@@ -246,6 +259,17 @@ pub fn check(out: &mut dyn Write, report: &CheckReport<'_>) -> io::Result<()> {
             .collect(),
     };
     write_document(out, &document)
+}
+
+impl<'a> From<&'a Source> for TrustV1<'a> {
+    fn from(source: &'a Source) -> Self {
+        let kind = match source.kind {
+            SourceKind::Build => "build",
+            SourceKind::Package => "package",
+            SourceKind::Keys => "keys",
+        };
+        Self { path: &source.path, kind, named: source.is_named }
+    }
 }
 
 #[derive(Serialize)]

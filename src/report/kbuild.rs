@@ -4,7 +4,7 @@
 
 use std::io::{self, Write};
 
-use super::CheckReport;
+use super::{CheckReport, Told};
 use crate::gate::{Finding, Severity};
 
 /// Lines of one rule before the rest is only counted.
@@ -12,18 +12,15 @@ const LINES_PER_RULE: usize = 10;
 
 /// Writes a run of `check`.
 pub fn check(out: &mut dyn Write, report: &CheckReport<'_>) -> io::Result<()> {
-    let findings: Vec<Finding> = report
-        .findings()
-        .into_iter()
-        .filter(|finding| finding.waiver.is_none() && finding.severity != Severity::Note)
-        .collect();
-    let mut rules: Vec<&str> = findings.iter().map(|finding| finding.rule).collect();
+    let counts = |told: &Told| told.finding.waiver.is_none() && told.finding.severity != Severity::Note;
+    let findings: Vec<Told> = report.told().into_iter().filter(counts).collect();
+    let mut rules: Vec<&str> = findings.iter().map(|told| told.finding.rule).collect();
     rules.sort_unstable();
     rules.dedup();
     for rule in rules {
-        let of_rule: Vec<_> = findings.iter().filter(|finding| finding.rule == rule).collect();
-        for finding in of_rule.iter().take(LINES_PER_RULE) {
-            line(out, finding)?;
+        let of_rule: Vec<_> = findings.iter().filter(|told| told.finding.rule == rule).collect();
+        for told in of_rule.iter().take(LINES_PER_RULE) {
+            line(out, told)?;
         }
         if let Some(more @ 1..) = of_rule.len().checked_sub(LINES_PER_RULE) {
             writeln!(out, "WARNING: symgate: suppressed {more} more findings of {rule} because there were too many")?;
@@ -40,10 +37,11 @@ pub fn check(out: &mut dyn Write, report: &CheckReport<'_>) -> io::Result<()> {
     Ok(())
 }
 
-fn line(out: &mut dyn Write, finding: &Finding) -> io::Result<()> {
+fn line(out: &mut dyn Write, told: &Told) -> io::Result<()> {
+    let finding = &told.finding;
     let word = if finding.severity == Severity::Deny { "ERROR" } else { "WARNING" };
-    let Finding { module, message, rule, path, .. } = finding;
-    write!(out, "{word}: symgate: module {module} {message} [{rule}] ({path})")?;
+    let Finding { rule, path, .. } = finding;
+    write!(out, "{word}: symgate: {} [{rule}] ({path})", told.sentence())?;
     if let Some(place) = &finding.decided_by {
         write!(out, " [decided by {place}]")?;
     }

@@ -13,6 +13,7 @@ use crate::allowlist::{Owes, Standing};
 use crate::check::{Gathered, Judged};
 use crate::gate::{AppliedWaiver, Context, Finding, Judgement, Verdict};
 use crate::module::Stage;
+use crate::text;
 
 /// What could be seen, and what could not.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +60,30 @@ pub struct Summary {
     pub warned: usize,
     /// Modules whose verdict is waived.
     pub waived: usize,
+}
+
+/// A finding, and others of other modules that say the same.
+#[derive(Debug)]
+pub(super) struct Told {
+    pub(super) finding: Finding,
+    pub(super) others: Vec<Finding>,
+}
+
+impl Told {
+    /// `module foo ...`, or `3 modules ... (foo, bar, baz)`.
+    pub(super) fn sentence(&self) -> String {
+        let Finding { module, message, .. } = &self.finding;
+        if self.others.is_empty() {
+            return format!("module {module} {message}");
+        }
+        let mut names: Vec<&str> = self.others.iter().chain([&self.finding]).map(|finding| &*finding.module).collect();
+        names.sort_unstable();
+        let count = names.len();
+        format!(
+            "{count} modules bear registered names, and nothing was named as the kernel's own that could prove one: {}",
+            text::list(&names)
+        )
+    }
 }
 
 impl<'a> CheckReport<'a> {
@@ -226,13 +251,28 @@ impl<'a> CheckReport<'a> {
         }
     }
 
+    /// Of the modules that get at a family under a registered name, those that have proven to be the ones.
     fn identities(&self) -> Coverage {
-        let claims = |judgement: &&Judgement<'_>| {
-            judgement.registration().is_some() && judgement.subject.family_imports().next().is_some()
-        };
+        let claims =
+            |judgement: &&Judgement<'_>| judgement.registration().is_some() && judgement.subject.gets_at_a_family();
         let of = self.judged.modules.iter().filter(claims).count();
-        let note = (of > 0).then(|| "registered names are the modules' own claims, and so is intree=Y".to_owned());
-        Coverage { what: "identities proven", seen: 0, of, concerns_builds: false, note }
+        let seen = self.judged.modules.iter().filter(claims).filter(|judgement| judgement.is_proven()).count();
+        // Of each of the others SG004 says why.
+        Coverage { what: "registered names proven", seen, of, concerns_builds: false, note: None }
+    }
+
+    /// The findings as people read them: those whose cause is the run's own are told once for all modules.
+    pub(super) fn told(&self) -> Vec<Told> {
+        let mut told: Vec<Told> = Vec::new();
+        for finding in self.findings() {
+            let same =
+                told.iter_mut().find(|told| finding.is_the_runs_own() && told.finding.is_same_but_for_module(&finding));
+            match same {
+                Some(told) => told.others.push(finding),
+                None => told.push(Told { finding, others: Vec::new() }),
+            }
+        }
+        told
     }
 
     /// Whether nothing is denied.
@@ -248,6 +288,9 @@ fn standing_phrase(judgement: &Judgement<'_>) -> String {
         let needed = judgement.subject.gets_at_a_family();
         return if needed { "not registered" } else { "none, and none needed" }.to_owned();
     };
+    if judgement.subject.gets_at_a_family() && !judgement.is_proven() {
+        return format!("not proven to be {registration}");
+    }
     let uncovered = judgement.subject.acquired().into_keys().any(|family| !registration.families.contains(family));
     if uncovered {
         let families: Vec<_> = registration.families.iter().cloned().collect();

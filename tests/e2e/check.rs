@@ -10,7 +10,7 @@ const SERIES: [&str; 2] = ["6.1", "7.2"];
 fn check_series(series: &str, more: &[&str]) -> crate::support::Run {
     let symvers = format!("testdata/{series}/Module.symvers");
     let modules = format!("testdata/{series}");
-    check(&[&["--symvers", &symvers, &modules], more].concat())
+    check(&[&["--symvers", &symvers, "--kernel-build", &modules, &modules], more].concat())
 }
 
 #[test]
@@ -241,7 +241,7 @@ fn the_day_decides() {
     let symvers = "testdata/6.1/Module.symvers";
     let status = |variables: &[(&str, &str)], today: &[&str]| {
         let module = "testdata/6.1/habanalabs.ko";
-        let args = [&["check", "--symvers", symvers], today, &[module]].concat();
+        let args = [&["check", "--symvers", symvers, "--kernel-build", "testdata/6.1"], today, &[module]].concat();
         finish(command(args).envs(variables.iter().copied())).status
     };
     assert_eq!(status(&[], &["--today", "2027-11-30"]), 0);
@@ -251,8 +251,8 @@ fn the_day_decides() {
     assert_eq!(status(&[("SOURCE_DATE_EPOCH", "1000000000")], &[]), 0);
     assert_eq!(status(&[("SOURCE_DATE_EPOCH", "yesterday")], &[]), 2);
     assert_eq!(status(&[], &["--today", "tomorrow"]), 2);
-    let expired =
-        finish(&mut command(["check", "--today", "2027-12-01", "--symvers", symvers, "testdata/6.1/habanalabs.ko"]));
+    let args = ["check", "--today", "2027-12-01", "--symvers", symvers, "--kernel-build", "testdata/6.1"];
+    let expired = finish(&mut command(args.iter().chain(&["testdata/6.1/habanalabs.ko"])));
     assert!(
         expired.stdout.contains("the waiver at allowlists/waivers.toml:8 expired on 2027-11-30"),
         "{}",

@@ -9,6 +9,7 @@ mod containers;
 mod determinism;
 mod doors;
 mod hostile;
+mod identity;
 mod images;
 mod layouts;
 mod links;

@@ -33,7 +33,7 @@ fn extra(folder: &Path, kind: &str, families: &str) {
     }
     write(folder, "userspaces.toml", userspaces);
     let module = format!(
-        "[[module]]\nname = \"sg-get\"\nfamilies = [{families}]\nsubsystem = \"misc\"\n\
+        "[[module]]\nname = \"sg-get\"\nfamilies = [{families}]\nsubsystem = \"misc\"\nproof = [\"operator\"]\n\
          [[module.userspace]]\nname = \"tested\"\npart = \"all\"\ncoverage = {}\n",
         record("unproven")
     );
@@ -89,7 +89,7 @@ fn a_waiver_covers_what_it_names_and_no_more() {
         let folder = folder();
         let text = format!(
             "[[waiver]]\nmodule = \"sg_get\"\nrule = \"{rule}\"\nfamily = \"{family}\"\nsymbols = [{symbols}]\n\
-             reason = \"test\"\nowner = \"me\"\nexpires = \"2026-12-31\"\n"
+             reason = \"test\"\nowner = \"me\"\nexpires = \"2026-12-31\"\nproof = [\"operator\"]\n"
         );
         write(folder.path(), "waivers.toml", text);
         check_get("--add-allowlists", folder.path()).status
@@ -107,7 +107,7 @@ fn a_waiver_of_what_is_about_no_symbol_names_its_key() {
     let status = |key: &str| {
         let folder = folder();
         let text = format!(
-            "[[waiver]]\nmodule = \"sg_tags\"\nrule = \"SG006\"\n{key}reason = \"test\"\nowner = \"me\"\nexpires = \"2026-12-31\"\n"
+            "[[waiver]]\nmodule = \"sg_tags\"\nrule = \"SG006\"\n{key}reason = \"test\"\nowner = \"me\"\nexpires = \"2026-12-31\"\nproof = [\"operator\"]\n"
         );
         write(folder.path(), "waivers.toml", text);
         let run = check(&[

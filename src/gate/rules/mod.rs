@@ -3,14 +3,17 @@
 
 mod sg001_unregistered;
 mod sg003_userspace;
+mod sg004_identity;
 mod sg005_license;
 mod sg006_license_tags;
 mod sg007_namespace;
 mod sg011_version;
 mod sg012_unresolved;
 mod sg013_malformed;
+mod sg014_signature;
 
 use super::{Draft, ResolvedImport, Subject};
+pub(super) use sg004_identity::NOTHING_NAMED;
 
 /// One rule.
 #[derive(Debug)]
@@ -36,15 +39,17 @@ impl Rule {
 }
 
 /// All rules by id.
-pub static ALL: [Rule; 8] = [
+pub static ALL: [Rule; 10] = [
     sg001_unregistered::RULE,
     sg003_userspace::RULE,
+    sg004_identity::RULE,
     sg005_license::RULE,
     sg006_license_tags::RULE,
     sg007_namespace::RULE,
     sg011_version::RULE,
     sg012_unresolved::RULE,
     sg013_malformed::RULE,
+    sg014_signature::RULE,
 ];
 
 /// The ids of all rules.
@@ -81,12 +86,14 @@ mod tests {
             [
                 "SG001 unregistered",
                 "SG003 userspace-not-approved",
+                "SG004 identity",
                 "SG005 license",
                 "SG006 license-tags",
                 "SG007 namespace",
                 "SG011 version",
                 "SG012 unresolved",
                 "SG013 malformed",
+                "SG014 signature",
             ]
         );
         for rule in &ALL {

@@ -14,11 +14,12 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
-    let Some(registration) = subject.registration.filter(|registration| registration.owes == Owes::Itself) else {
+    let registration = subject.proven_registration();
+    let Some(registration) = registration.filter(|registration| registration.owes == Owes::Itself) else {
         return;
     };
     let standing = subject.assessment.as_ref().map(|assessment| assessment.standing);
-    let Some(severity) = severity(standing, subject.facts.claims_intree(), subject.context.terms.profile) else {
+    let Some(severity) = severity(standing, subject.is_kernels_own(), subject.context.terms.profile) else {
         return;
     };
     let found = match &subject.assessment {

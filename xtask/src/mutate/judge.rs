@@ -7,7 +7,7 @@ use std::path::Path;
 
 use symgate::allowlist::{Allowlists, Origin};
 use symgate::exports::{ExportTable, Provided, Reference};
-use symgate::gate::{Context, Finding, Profile, Severity, Terms, rules};
+use symgate::gate::{Candidate, Context, Finding, Profile, Severity, Terms, rules};
 use symgate::module::{Bytes, ModuleFacts};
 use symgate::{symvers, tier};
 
@@ -58,13 +58,16 @@ pub fn acquiring(allowlists: &Allowlists, exports: &ExportTable) -> Vec<String> 
 
 /// What a run has to be like.
 pub fn terms(allowlists: &Allowlists) -> Terms {
-    Terms { profile: Profile::Distro, today: allowlists.policy.date, overrides: BTreeMap::new() }
+    Terms { profile: Profile::Distro, today: allowlists.policy.date, signatures: false, overrides: BTreeMap::new() }
 }
 
 /// Judges a file.
 pub fn judge(bytes: &[u8], context: &Context<'_>) -> Said {
     let judged = catch_unwind(AssertUnwindSafe(|| match ModuleFacts::read(Bytes::in_memory(bytes)) {
-        Ok(facts) => context.judge("mutant.ko", &facts).findings,
+        Ok(facts) => {
+            let mutant = Candidate { path: "mutant.ko".to_owned(), facts, proof: None };
+            context.judge(&mutant).findings
+        }
         Err(error) => context.judge_unreadable("mutant.ko", &error.to_string()).into_iter().collect(),
     }));
     let Ok(findings) = judged else { return Said { panicked: true, ..Said::default() } };

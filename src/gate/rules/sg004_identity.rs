@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! SG004: the module bears a registered name, and nothing proves that it is the one that was registered.
+
+use super::Rule;
+use crate::allowlist::{Demand, Owes, Registration};
+use crate::gate::{Draft, Severity, Subject, Weight};
+use crate::text;
+use crate::trust::Verdict;
+
+pub(super) const RULE: Rule = Rule {
+    id: "SG004",
+    name: "identity",
+    summary: "bears a registered name without the proof that its registration asks for",
+    page: include_str!("../../../docs/rules/SG004.md"),
+    check,
+};
+
+/// The key of a finding that has its cause in the run, not in the module: reports say it once.
+pub(in crate::gate) const NOTHING_NAMED: &str = "nothing-named";
+
+fn check(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
+    let Some(registration) = subject.registration else { return };
+    // A name permits something only to a module that gets at a family, or through which others do.
+    let is_of_use =
+        subject.gets_at_a_family() || (registration.owes != Owes::Itself && !subject.facts.exports.is_empty());
+    if !is_of_use || subject.meets(&registration.proof) {
+        return;
+    }
+    let asks_for_kernel = registration.proof.contains(&Demand::Kernel);
+    let (key, reason, help) = if asks_for_kernel && !subject.context.trust.knows_a_kernel() {
+        let help = "name it: --kernel-build DIR (the kernel's build, or lib/modules/VERSION), --kernel-package FILE, or \
+                    --trusted-keys FILE (certificates, or the kernel image)";
+        (Some(NOTHING_NAMED.to_owned()), "nothing was named as the kernel's own".to_owned(), help)
+    } else {
+        let help = "if it is the kernel's own, name the build, package or key that it comes from; if it is not, it needs a \
+                    registration of its own in the allowlists of whoever lets it in";
+        (None, lack(subject, registration), help)
+    };
+    drafts.push(Draft {
+        key,
+        symbols: subject.acquired().into_values().flatten().map(|import| import.import.name.to_string()).collect(),
+        help: Some(help.to_owned()),
+        decided_by: Some(registration.place.clone()),
+        ..Draft::new(
+            Weight::Always(Severity::Deny),
+            format!("bears the name of {registration}, and nothing proves that it is this one: {reason}"),
+        )
+    });
+}
+
+/// What is missing of what the registration asks for.
+fn lack(subject: &Subject<'_>, registration: &Registration) -> String {
+    let mut lacks = Vec::new();
+    for demand in &registration.proof {
+        match demand {
+            Demand::Kernel => {
+                lacks.push(format!("it is in no place that was named as the kernel's own, and {}", signature(subject)));
+            }
+            Demand::Content(_) => lacks.push("its content is another than the registered one".to_owned()),
+            Demand::Operator => {}
+        }
+    }
+    lacks.dedup();
+    lacks.join("; ")
+}
+
+/// What its signature comes to, as a clause.
+pub(super) fn signature(subject: &Subject<'_>) -> String {
+    match subject.context.trust.verify(subject.facts) {
+        None => "it has no signature".to_owned(),
+        Some(Verdict::Valid { by, .. }) => format!("{by} signed it"),
+        Some(Verdict::Broken { by }) => format!("{by} did not sign what it holds"),
+        Some(Verdict::Unverified(reason)) => format!("its signature can't be verified: {reason}"),
+        Some(Verdict::Unknown) => format!("none of the trusted keys signed it, but {}", signers(subject)),
+    }
+}
+
+/// Who signed, by the message.
+fn signers(subject: &Subject<'_>) -> String {
+    let signers = subject.facts.signature.iter().filter_map(|signature| signature.signers.as_ref().ok()).flatten();
+    let names: Vec<String> = signers
+        .map(|signer| match &signer.issuer {
+            Some(issuer) => format!("one of {issuer} ({})", signer.key),
+            None => format!("one with the identifier {}", signer.key),
+        })
+        .collect();
+    text::list(&names)
+}

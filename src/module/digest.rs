@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Hashes of a module: of the whole file, which nothing but the same file has, and of what its signature is over.
+
+use std::collections::BTreeMap;
+
+use sha2::{Digest, Sha256, Sha384, Sha512};
+use sha3::{Sha3_256, Sha3_384, Sha3_512};
+
+use super::bytes::Bytes;
+use super::signature::Signature;
+
+/// A hash that modules are signed with and that is verified here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Hash {
+    /// SHA-256
+    Sha256,
+    /// SHA-384
+    Sha384,
+    /// SHA-512
+    Sha512,
+    /// SHA3-256
+    Sha3_256,
+    /// SHA3-384
+    Sha3_384,
+    /// SHA3-512
+    Sha3_512,
+}
+
+impl Hash {
+    /// By the name that the kernel's crypto API has for it.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "sha256" => Self::Sha256,
+            "sha384" => Self::Sha384,
+            "sha512" => Self::Sha512,
+            "sha3-256" => Self::Sha3_256,
+            "sha3-384" => Self::Sha3_384,
+            "sha3-512" => Self::Sha3_512,
+            _ => return None,
+        })
+    }
+
+    /// The hash of these bytes.
+    #[must_use]
+    pub fn of(self, bytes: &[u8]) -> Vec<u8> {
+        match self {
+            Self::Sha256 => Sha256::digest(bytes).to_vec(),
+            Self::Sha384 => Sha384::digest(bytes).to_vec(),
+            Self::Sha512 => Sha512::digest(bytes).to_vec(),
+            Self::Sha3_256 => Sha3_256::digest(bytes).to_vec(),
+            Self::Sha3_384 => Sha3_384::digest(bytes).to_vec(),
+            Self::Sha3_512 => Sha3_512::digest(bytes).to_vec(),
+        }
+    }
+}
+
+/// The hashes of one module.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Digests {
+    /// SHA-256 of the file as it is when unpacked, its signature included.
+    pub content: [u8; 32],
+    /// Of what its signature is over, by each hash that a signer took.
+    pub signed: BTreeMap<Hash, Vec<u8>>,
+}
+
+/// Hashes a module; nothing if its bytes can't be read.
+pub(super) fn digests(bytes: Bytes<'_>, signature: Option<&Signature>) -> Option<Digests> {
+    let whole = bytes.get(0, bytes.size())?;
+    let mut signed = BTreeMap::new();
+    if let Some(signature) = signature {
+        let content = usize::try_from(signature.offset).ok().and_then(|end| whole.get(..end))?;
+        for hash in signature.signers.iter().flatten().filter_map(|signer| signer.seal.hash) {
+            signed.entry(hash).or_insert_with(|| hash.of(content));
+        }
+    }
+    Some(Digests { content: Sha256::digest(whole).into(), signed })
+}

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What counts as a kernel's own: keys, and places that the caller named. Everything that a module says of itself is a
+//! claim; here is what proves one.
+
+mod beside;
+mod certificate;
+mod image;
+mod keys;
+mod place;
+mod verify;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+pub use certificate::{Certificate, CertificateError};
+pub use keys::KeyError;
+pub use place::PlaceError;
+pub use verify::Verdict;
+
+use crate::module::ModuleFacts;
+
+/// What the caller names as a kernel's own.
+#[derive(Debug, Clone, Default)]
+pub struct Named {
+    /// Folders that a kernel was built in, or that its modules are installed in.
+    pub builds: Vec<PathBuf>,
+    /// Packages of a kernel.
+    pub packages: Vec<PathBuf>,
+    /// Certificates, or kernel images that hold them.
+    pub keys: Vec<PathBuf>,
+}
+
+impl Named {
+    /// Whether nothing was named.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.builds.is_empty() && self.packages.is_empty() && self.keys.is_empty()
+    }
+}
+
+/// Why something that was named can't be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {kind}", .path.display())]
+pub struct TrustError {
+    /// What was named.
+    pub path: PathBuf,
+    /// Why.
+    pub kind: TrustErrorKind,
+}
+
+/// Why something that was named can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TrustErrorKind {
+    /// A key.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// A build or a package.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+}
+
+/// All that counts as a kernel's own.
+#[derive(Debug, Default)]
+pub struct Trust {
+    /// What it comes from, in the order given.
+    pub sources: Vec<Source>,
+    keys: Vec<Certificate>,
+    places: place::Places,
+}
+
+/// Something that counts as a kernel's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// Its path.
+    pub path: String,
+    /// What it is.
+    pub kind: SourceKind,
+    /// Whether the caller named it; an installed kernel's image is found beside its modules.
+    pub is_named: bool,
+}
+
+/// What counts as a kernel's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SourceKind {
+    /// A folder.
+    Build,
+    /// A package.
+    Package,
+    /// Keys.
+    Keys,
+}
+
+/// Where a module was read from.
+#[derive(Debug, Clone, Copy)]
+pub enum Origin<'p> {
+    /// A file.
+    File(&'p Path),
+    /// A package.
+    Package(&'p Path),
+}
+
+/// Modules of the named places, by the SHA-256 of their contents, with where they are.
+pub type Contents = HashMap<[u8; 32], String>;
+
+/// Why a module is the kernel's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Proof {
+    /// It is in a place that the caller named.
+    Place(String),
+    /// It is, byte for byte, what is in such a place.
+    Content(String),
+    /// A trusted key signed it: the certificate's subject, and where that came from.
+    Signature {
+        /// The certificate's subject.
+        by: String,
+        /// The file that holds the certificate.
+        from: String,
+    },
+}
+
+impl fmt::Display for Proof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Place(place) => write!(f, "in {place}"),
+            Self::Content(place) => write!(f, "the same file as {place}"),
+            Self::Signature { by, from } => write!(f, "signed by {by}, whose key is in {from}"),
+        }
+    }
+}
+
+impl Trust {
+    /// Reads what the caller names; where that is nothing, looks for the images of the kernels that the inputs are installed
+    /// with.
+    pub fn read(named: &Named, inputs: &[PathBuf]) -> Result<Self, TrustError> {
+        let mut trust = Self::default();
+        for path in &named.builds {
+            trust.places.add_build(path).map_err(|error| failed(path, error))?;
+            trust.add_source(path, SourceKind::Build, true);
+        }
+        for path in &named.packages {
+            trust.places.add_package(path).map_err(|error| failed(path, error))?;
+            trust.add_source(path, SourceKind::Package, true);
+        }
+        for path in &named.keys {
+            trust.keys.extend(keys::read(path).map_err(|error| failed(path, error))?);
+            trust.add_source(path, SourceKind::Keys, true);
+        }
+        if named.is_empty() {
+            for path in beside::images(inputs) {
+                // One that can't be read, or holds no key, proves nothing; that is said where a proof is missing.
+                let Ok(keys) = keys::read(&path) else { continue };
+                trust.keys.extend(keys);
+                trust.add_source(&path, SourceKind::Keys, false);
+            }
+        }
+        Ok(trust)
+    }
+
+    fn add_source(&mut self, path: &Path, kind: SourceKind, is_named: bool) {
+        self.sources.push(Source { path: path.display().to_string(), kind, is_named });
+    }
+
+    /// Whether anything at all counts as a kernel's own.
+    #[must_use]
+    pub fn knows_a_kernel(&self) -> bool {
+        !self.sources.is_empty()
+    }
+
+    /// Whether a module is the kernel's own by where it was read from, or by who signed it.
+    #[must_use]
+    pub fn prove(&self, origin: Origin<'_>, facts: &ModuleFacts) -> Option<Proof> {
+        let place = match origin {
+            Origin::File(path) => self.places.of_file(path),
+            Origin::Package(path) => self.places.of_package(path),
+        };
+        let signed = || match self.verify(facts)? {
+            Verdict::Valid { by, from } => Some(Proof::Signature { by: by.to_owned(), from: from.to_owned() }),
+            _ => None,
+        };
+        place.map(Proof::Place).or_else(signed)
+    }
+
+    /// Whether there is a key to verify signatures with.
+    #[must_use]
+    pub fn has_keys(&self) -> bool {
+        !self.keys.is_empty()
+    }
+
+    /// Whether modules can be proven by what they hold.
+    #[must_use]
+    pub fn has_places(&self) -> bool {
+        !self.places.is_empty()
+    }
+
+    /// All modules of the places that the caller named, to compare others with. Takes as long as to read them all.
+    pub fn contents(&self) -> Result<Contents, TrustError> {
+        self.places.contents().map_err(|(path, kind)| failed(&path, PlaceError::Input(kind)))
+    }
+
+    /// What its signature comes to; nothing if it has none.
+    #[must_use]
+    pub fn verify(&self, facts: &ModuleFacts) -> Option<Verdict<'_>> {
+        verify::verify(&self.keys, facts)
+    }
+}
+
+fn failed(path: &Path, kind: impl Into<TrustErrorKind>) -> TrustError {
+    TrustError { path: path.to_owned(), kind: kind.into() }
+}

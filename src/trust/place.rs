@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Places that the caller names as a kernel's own: where it was built, where its modules are installed, its packages.
+//!
+//! Of a build only what its own `modules.order` lists counts: under the same folder others may have built theirs, and
+//! `updates/` and `extra/` are in no kernel's list.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+
+use crate::input::{self, InputErrorKind};
+use crate::module::name::without_ending;
+
+/// Why something is no place of a kernel's.
+#[derive(Debug, thiserror::Error)]
+pub enum PlaceError {
+    /// It can't be read.
+    #[error(transparent)]
+    Input(#[from] InputErrorKind),
+    /// It is nobody's build, or not a kernel's.
+    #[error(
+        "is no folder that a kernel was built or installed in: there is no {0} in it (name the folder of its \
+         modules.order and modules.builtin: where it was built, or lib/modules/VERSION)"
+    )]
+    NoKernel(&'static str),
+}
+
+/// All places that the caller named.
+#[derive(Debug, Default)]
+pub(super) struct Places {
+    builds: Vec<Build>,
+    /// Packages, by their real paths, with the names they were given by.
+    packages: BTreeMap<PathBuf, PathBuf>,
+}
+
+/// One build's folder.
+#[derive(Debug)]
+struct Build {
+    /// As it was given.
+    name: PathBuf,
+    /// Its real path.
+    folder: PathBuf,
+    /// What its `modules.order` lists, without endings.
+    listed: HashSet<String>,
+}
+
+impl Places {
+    pub(super) fn is_empty(&self) -> bool {
+        self.builds.is_empty() && self.packages.is_empty()
+    }
+
+    /// Adds a folder.
+    pub(super) fn add_build(&mut self, folder: &Path) -> Result<(), PlaceError> {
+        // An external build writes a modules.order, too, but knows of nothing that is built in.
+        for name in ["modules.order", "modules.builtin"] {
+            if !folder.join(name).is_file() {
+                return Err(PlaceError::NoKernel(name));
+            }
+        }
+        let lines = input::list::order(&folder.join("modules.order"))?;
+        let listed = lines.iter().map(|line| without_ending(line).to_owned()).collect();
+        let real = folder.canonicalize().map_err(InputErrorKind::Io)?;
+        self.builds.push(Build { name: folder.to_owned(), folder: real, listed });
+        Ok(())
+    }
+
+    /// Adds a package.
+    pub(super) fn add_package(&mut self, package: &Path) -> Result<(), PlaceError> {
+        let real = package.canonicalize().map_err(InputErrorKind::Io)?;
+        self.packages.insert(real, package.to_owned());
+        Ok(())
+    }
+
+    /// The place that a module's file is in, if it is one of these.
+    pub(super) fn of_file(&self, path: &Path) -> Option<String> {
+        if self.builds.is_empty() {
+            return None;
+        }
+        let real = path.canonicalize().ok()?;
+        let is_listed = |build: &&Build| {
+            let relative = real.strip_prefix(&build.folder).ok().and_then(Path::to_str);
+            relative.is_some_and(|relative| build.listed.contains(without_ending(relative)))
+        };
+        self.builds.iter().find(is_listed).map(|build| format!("{}, by its modules.order", build.name.display()))
+    }
+
+    /// The same of a package that modules are in.
+    pub(super) fn of_package(&self, package: &Path) -> Option<String> {
+        let name = self.packages.get(&package.canonicalize().ok()?)?;
+        Some(name.display().to_string())
+    }
+
+    /// All modules of all places by their contents.
+    pub(super) fn contents(&self) -> Result<HashMap<[u8; 32], String>, (PathBuf, InputErrorKind)> {
+        let mut all = HashMap::new();
+        for build in &self.builds {
+            let listed: Vec<&String> = build.listed.iter().collect();
+            let hashes = listed.into_par_iter().flat_map_iter(|stem| {
+                let found = input::list::candidates(&build.folder, stem).filter(|path| path.is_file());
+                // One that can't be read proves nothing for others.
+                found.filter_map(|path| Some((input::content_hash(&path).ok()?, path.display().to_string())))
+            });
+            all.par_extend(hashes);
+        }
+        for (real, name) in &self.packages {
+            let failed = |kind| (name.clone(), kind);
+            for (member, hash) in input::content_hashes_of_package(real).map_err(failed)? {
+                all.insert(hash, format!("{}!{member}", name.display()));
+            }
+        }
+        Ok(all)
+    }
+}
