@@ -27,6 +27,13 @@ pub const PACKAGE_ENTRIES: u32 = 1 << 20;
 /// Most modules of a package. Those of a whole kernel are five thousand.
 pub const PACKAGE_MODULES: u32 = 1 << 15;
 
+/// Most bytes of all names in a package. Those of the largest have a tenth of this.
+pub const PACKAGE_NAME_BYTES: u64 = 128 << 20;
+
+/// Most bytes that a package's modules share by several names: each name is judged for itself. Honest packages share a
+/// few.
+pub const SHARED_BYTES: u64 = 256 << 20;
+
 /// Most bytes of an initramfs's files that share their content: these are held to its end.
 pub const LINKED_BYTES: u64 = 256 << 20;
 

@@ -71,6 +71,7 @@ impl Compression {
 
     /// Unpacks all of `packed`; nothing may be left over behind it.
     pub fn unpack(self, packed: &[u8], limit: u64) -> Result<Vec<u8>, UnpackError> {
+        self.check_start(packed).map_err(|reason| self.broken(reason))?;
         let claimed = match self {
             Self::Xz => lzma_rust2::xz_uncompressed_size(io::Cursor::new(packed)).unwrap_or(0),
             Self::Zstd | Self::Gzip => 0,
@@ -98,12 +99,38 @@ impl Compression {
         }
     }
 
+    /// Checks what the kernel takes differently from other readers: behind a gzip header it expects a name or nothing
+    /// (`kernel/module/decompress.c:module_gzip_header_len`, `lib/decompress_inflate.c`, 7.2), so that what stands in any
+    /// other field is data to it.
+    pub fn check_start(self, start: &[u8]) -> Result<(), &'static str> {
+        /// `FNAME` (RFC 1952, section 2.3.1).
+        const NAME: u8 = 1 << 3;
+        match (self, start.get(3)) {
+            (Self::Gzip, Some(flags)) if flags & !NAME != 0 => {
+                Err("its gzip header has fields that the kernel does not take for such")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The same as [`bounded`](Self::bounded) for the first stream or frame alone; what follows it is left. The meter goes
+    /// on counting from one to the next.
+    pub fn bounded_one<'r>(self, packed: impl BufRead + 'r, limit: u64, meter: &Meter) -> Bounded<'r> {
+        let packed = Counted { inner: packed, meter: meter.clone() };
+        let inner: Box<dyn Read + 'r> = match self {
+            Self::Xz => Box::new(XzReader::new_mem_limit(packed, false, limits::XZ_MEMORY_KIB)),
+            Self::Gzip => Box::new(flate2::bufread::GzDecoder::new(packed)),
+            Self::Zstd => Box::new(ZstdReader { packed, frame: None, is_one: true, is_done: false }),
+        };
+        Bounded { inner, limit, meter: meter.clone(), exceeded: None }
+    }
+
     /// Unpacks `packed` as it is read, and fails beyond `limit` bytes, or where a packed byte unpacks to more than any
     /// does that is no bomb.
     pub fn bounded<'r>(self, packed: impl BufRead + 'r, limit: u64) -> Bounded<'r> {
-        let taken = Rc::new(Cell::new(0));
-        let packed = Counted { inner: packed, taken: Rc::clone(&taken) };
-        Bounded { inner: self.reader(packed), limit, taken, given: 0, exceeded: None }
+        let meter = Meter::default();
+        let packed = Counted { inner: packed, meter: meter.clone() };
+        Bounded { inner: self.reader(packed), limit, meter, exceeded: None }
     }
 
     /// Unpacks `packed` as it is read. Several streams or frames in a row are one; anything else behind them is an
@@ -112,7 +139,7 @@ impl Compression {
         match self {
             Self::Xz => Box::new(XzReader::new_mem_limit(packed, true, limits::XZ_MEMORY_KIB)),
             Self::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(packed)),
-            Self::Zstd => Box::new(ZstdReader { packed, frame: None }),
+            Self::Zstd => Box::new(ZstdReader { packed, frame: None, is_one: false, is_done: false }),
         }
     }
 
@@ -126,15 +153,24 @@ fn most_of(packed: u64) -> u64 {
     packed.saturating_mul(limits::RATIO).max(limits::SMALL_BYTES)
 }
 
+/// How much was unpacked from how much.
+#[derive(Debug, Clone, Default)]
+pub struct Meter {
+    /// Packed bytes that were taken.
+    taken: Rc<Cell<u64>>,
+    /// Unpacked bytes that were given.
+    given: Rc<Cell<u64>>,
+}
+
 /// Counts what is taken of packed data.
 struct Counted<R> {
     inner: R,
-    taken: Rc<Cell<u64>>,
+    meter: Meter,
 }
 
 impl<R> Counted<R> {
     fn count(&self, bytes: usize) {
-        self.taken.set(self.taken.get().saturating_add(bytes as u64));
+        self.meter.taken.set(self.meter.taken.get().saturating_add(bytes as u64));
     }
 }
 
@@ -161,26 +197,23 @@ impl<R: BufRead> BufRead for Counted<R> {
 pub struct Bounded<'r> {
     inner: Box<dyn Read + 'r>,
     limit: u64,
-    /// Packed bytes that were taken.
-    taken: Rc<Cell<u64>>,
-    /// Unpacked bytes that were given.
-    given: u64,
+    meter: Meter,
     /// The limit that was exceeded.
     exceeded: Option<u64>,
 }
 
 impl std::fmt::Debug for Bounded<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Bounded").field("limit", &self.limit).field("given", &self.given).finish_non_exhaustive()
+        f.debug_struct("Bounded").field("limit", &self.limit).field("meter", &self.meter).finish_non_exhaustive()
     }
 }
 
 impl Read for Bounded<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let got = self.inner.read(into)?;
-        self.given = self.given.saturating_add(got as u64);
-        let limit = self.limit.min(most_of(self.taken.get()));
-        if self.given > limit {
+        self.meter.given.set(self.meter.given.get().saturating_add(got as u64));
+        let limit = self.limit.min(most_of(self.meter.taken.get()));
+        if self.meter.given.get() > limit {
             self.exceeded = Some(limit);
             return Err(io::Error::other(format!("it unpacks to more than {limit} bytes")));
         }
@@ -192,6 +225,9 @@ impl Read for Bounded<'_> {
 struct ZstdReader<R> {
     packed: R,
     frame: Option<FrameDecoder>,
+    /// Whether it ends with the first frame.
+    is_one: bool,
+    is_done: bool,
 }
 
 impl<R: BufRead> ZstdReader<R> {
@@ -226,6 +262,7 @@ impl<R: BufRead> Read for ZstdReader<R> {
         loop {
             let frame = match &mut self.frame {
                 Some(frame) => frame,
+                None if self.is_done => return Ok(0),
                 None => match self.next_frame()? {
                     Some(frame) => self.frame.insert(frame),
                     None => return Ok(0),
@@ -246,6 +283,7 @@ impl<R: BufRead> Read for ZstdReader<R> {
                 return Err(invalid("the checksum does not match"));
             }
             self.frame = None;
+            self.is_done = self.is_one;
         }
     }
 }

@@ -518,10 +518,16 @@ impl<'d> Elf<'d> {
         self.sections.iter().filter(dynamic).filter_map(read).flatten().collect()
     }
 
-    /// Whether nothing of what would be loaded is in the file, but for notes.
+    /// Whether nothing of what would be loaded is in the file, but for notes. To the loader the type of a section says only
+    /// whether it has bytes, so that a note is one by its name, too, and can't be run.
     #[must_use]
     pub fn is_debug_info(&self) -> bool {
-        let mut loaded = self.sections.iter().filter(|section| section.allocated() && section.kind != elf::SHT_NOTE);
+        let is_note = |section: &&Section<'_>| {
+            section.kind == elf::SHT_NOTE
+                && section.name.starts_with(b".note")
+                && section.flags & elf::SHF_EXECINSTR.0 == 0
+        };
+        let mut loaded = self.sections.iter().filter(|section| section.allocated() && !is_note(section));
         loaded.clone().next().is_some() && loaded.all(|section| section.kind == elf::SHT_NOBITS)
     }
 

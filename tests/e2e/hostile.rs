@@ -172,6 +172,15 @@ fn files_of_debug_info() {
     let run = check(&[&folder.path().display().to_string()]);
     assert_eq!(run.status, 0, "{}", run.all());
     assert!(run.stdout.contains("not seen: files of debug info: 0 of 1: "), "{}", run.all());
+    // To the loader the type of a section says only whether it has bytes.
+    for name in [".modinfo", ".gnu.linkonce.this_module", ".text"] {
+        file.set32(name, TYPE, object::elf::SHT_NOTE.0);
+    }
+    let run = check_file("m.ko", &file.0);
+    assert!(run.stdout.contains("denied[SG001 unregistered]: module m gets at dma-buf"), "{}", run.all());
+    for name in [".modinfo", ".gnu.linkonce.this_module"] {
+        file.set32(name, TYPE, object::elf::SHT_NOBITS.0);
+    }
     // One section that is there, and it is a module that the loader may take.
     file.set32(".text", TYPE, object::elf::SHT_PROGBITS.0);
     malformed(&file.0, "has no readable name in .gnu.linkonce.this_module");

@@ -123,6 +123,11 @@ fn tar_with(change: impl Fn(&mut tar::Header), content: &[u8]) -> Vec<u8> {
     archive
 }
 
+/// A package with this `data.tar`.
+fn deb_with(data: &[u8]) -> Vec<u8> {
+    crate::support::pack::ar(&[("debian-binary", b"2.0\n"), ("control.tar", &tar(&[])), ("data.tar", data)])
+}
+
 /// Checks a package with this `data.tar`, which has to be refused.
 fn refused(data: &[u8], reason: &str) {
     for ending in ["", ".zst"] {
@@ -172,6 +177,25 @@ fn sizes_that_nothing_has_in_a_tar() {
     refused(&tar_with(size(*b"77777777777\0"), b""), "unexpected EOF during skip\n");
     // Whatever stands there, a terminal is not told.
     refused(&tar_with(size(*b"\x1b]0;evil\x07\0\0\0"), b""), "numeric field was not a number: \\u{1b}]0;evil\\u{7}");
+}
+
+#[test]
+fn headers_that_readers_of_tar_take_differently() {
+    // To GNU tar a sign begins a number of base 64.
+    let size = |bytes: [u8; 12]| move |header: &mut tar::Header| header.as_gnu_mut().unwrap().size = bytes;
+    for bytes in [*b"+0\0\0\0\0\0\0\0\0\0\0", *b"-1\0\0\0\0\0\0\0\0\0\0", *b"0 1\0\0\0\0\0\0\0\0\0"] {
+        let run = check_file("p.deb", &deb_with(&tar_with(size(bytes), b"")));
+        assert_eq!(run.status, 3, "{}", run.all());
+        assert!(run.stderr.contains("p.deb: broken package: "), "{}", run.all());
+    }
+    // dpkg reads the prefix of a name where it finds the magic number, whatever the version.
+    let version = |header: &mut tar::Header| {
+        let bytes = header.as_mut_bytes();
+        bytes[257..265].copy_from_slice(b"ustar\x0099");
+        bytes[..100].fill(0);
+        bytes[345..358].copy_from_slice(b"./lib/evil.ko");
+    };
+    refused(&tar_with(version, b""), "a header in its tar archive is of a version that nobody writes");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! RPM packages: rpm installs what the header lists, whatever the archive says of it.
 
 use crate::support::pack::{cpio, pack};
-use crate::support::rpm::{Listed, header, listed, package, with_header};
+use crate::support::rpm::{Listed, header, listed, package, package_without, with_header};
 use crate::support::{Run, bounded, folder, testdata, write};
 
 const FILE: u32 = 0o100_644;
@@ -62,10 +62,20 @@ fn the_header_counts() {
     // A link leads where the header says.
     let link = |target: &str| with(&[("lib/a.ko", 0o120_777, b"b.ko")], |list| list[0].target = target.to_owned());
     refused(&link("blob"), differs);
-    // A file that is only listed is not installed.
+    // A file that is only listed is not installed, but what is in the archive is unpacked by others than rpm.
     let ghost = with(&[("lib/a.ko", FILE, &module), ("b.ko", FILE, &module)], |list| list[0].flags = 1 << 6);
     let run = check(&ghost);
-    assert_eq!((run.status, run.stdout.matches("denied[SG001").count()), (1, 1), "{}", run.all());
+    assert_eq!((run.status, run.stdout.matches("denied[SG001").count()), (1, 2), "{}", run.all());
+    let ghost = with(&[("b.ko", FILE, &module)], |list| {
+        list.push(Listed { flags: 1 << 6, path: "/a.ko".to_owned(), ..list[0].clone() });
+    });
+    assert_eq!(check(&ghost).status, 1);
+    // Each file that is listed comes once.
+    let archive = cpio(&[("a.ko", FILE, &module), ("a.ko", FILE, &module)]);
+    refused(&package(&listed(&archive)[..1], false, &archive), "its archive holds a file twice");
+    let lacks =
+        with(&[("a.ko", FILE, &module)], |list| list.push(Listed { path: "/b.ko".to_owned(), ..list[0].clone() }));
+    refused(&lacks, "its archive lacks b.ko");
     // What follows the archive is not installed, and not passed over in silence.
     let archive = cpio(&[("lib/a.ko", FILE, &module)]);
     refused(&package(&listed(&archive), false, &archive.repeat(2)), "something follows the end of its archive");
@@ -94,6 +104,80 @@ fn files_that_share_their_content() {
         &group(&[("a.ko", FILE, b"x"), ("b.txt", FILE, &module)]),
         "its archive and its header say different things of a.ko",
     );
+    // Without devices nothing is shared, as rpm has it.
+    let archive = cpio(&[("a.ko", FILE, b""), ("b.txt", FILE, &module)]);
+    let mut list = listed(&archive);
+    for file in &mut list {
+        (file.inode, file.size) = (5, module.len() as u64);
+    }
+    let differs = "its archive and its header say different things of a.ko";
+    refused(&package_without(&[1095], &list, false, &archive), differs);
+}
+
+#[test]
+fn files_that_share_their_content_come_in_order() {
+    let (gets, good) = (gets(), std::fs::read(testdata("6.1/sg_harmless.ko")).unwrap());
+    let mixed = "its files that share their content do not come one after the other";
+    let with_order = |order: &[usize]| {
+        let files =
+            [("a.ko", &b""[..], 5, good.len()), ("b.ko", &good[..], 5, good.len()), ("blob", &gets[..], 6, gets.len())];
+        let archive = cpio(&order.iter().map(|at| (files[*at].0, FILE, files[*at].1)).collect::<Vec<_>>());
+        let list = files.map(|(path, _, inode, size)| Listed {
+            path: format!("/{path}"),
+            mode: FILE,
+            size: size as u64,
+            target: String::new(),
+            inode,
+            flags: 0,
+        });
+        package(&list, false, &archive)
+    };
+    assert_eq!(check(&with_order(&[0, 1, 2])).status, 0);
+    assert_eq!(check(&with_order(&[2, 0, 1])).status, 0);
+    refused(&with_order(&[0, 2, 1]), mixed);
+    refused(&with_order(&[1, 0, 2]), mixed);
+    // The archive by itself, by which others unpack it, shares the same.
+    let shared = |links: u32, inodes: [u32; 2]| {
+        let mut archive = Vec::new();
+        for (name, inode, bytes) in [("a.ko", inodes[0], &good[..]), ("blob", inodes[1], &gets[..])] {
+            let entry = cpio::NewcBuilder::new(name).mode(FILE).nlink(links).ino(inode);
+            let mut entry = entry.write(&mut archive, u32::try_from(bytes.len()).unwrap());
+            std::io::Write::write_all(&mut entry, bytes).unwrap();
+            entry.finish().unwrap();
+        }
+        cpio::newc::trailer(&mut archive).unwrap();
+        let mut list = listed(&archive);
+        list[0].inode = 8;
+        list[1].inode = 9;
+        package(&list, false, &archive)
+    };
+    refused(&shared(2, [5, 5]), "its archive and its header say different things of a.ko");
+    assert_eq!(check(&shared(1, [5, 5])).status, 0);
+}
+
+#[test]
+fn names_that_are_not_utf8_are_not_the_same() {
+    let archive = cpio(&[("lib/a.ko", FILE, &gets()), ("lib/fAx", FILE, b"x"), ("lib/fBx", FILE, b"y")]);
+    let mut package = package(&listed(&archive), false, &archive);
+    for at in 0..package.len() - 3 {
+        if matches!(&package[at..at + 3], b"fAx" | b"fBx") {
+            package[at + 1] += 0xa0;
+        }
+    }
+    assert_eq!(check(&package).status, 1);
+}
+
+#[test]
+fn headers_that_cost_more_than_they_are_worth() {
+    let file = |path: String| Listed { path, mode: FILE, size: 0, target: String::new(), inode: 0, flags: 0 };
+    let long = file(format!("/{}/a", "d".repeat(5000)));
+    refused(&package(&[long], false, b"070701"), "the paths that its header lists are longer than any package's");
+    let texts = |count: u32, bytes: Vec<u8>| header(&[(1117, (8, count, bytes))]);
+    let many = texts((1 << 20) + 1, vec![0; (1 << 20) + 1]);
+    refused(&with_header(&many, b"070701"), "its header lists more files than any package has");
+    let huge = file("/a".to_owned());
+    let huge = Listed { size: u64::MAX - 1, ..huge };
+    refused(&package(&[huge], true, b"07070X00000000\0\0"), "a file in it has 18446744073709551614 bytes");
 }
 
 #[test]
@@ -125,7 +209,7 @@ fn headers_that_hold_no_list() {
         (names(8, 1, b"a.ko\0"), "the lists of its header do not fit together"),
         (names(8, 2, b"a.ko\0"), "the lists of its header do not fit together"),
         (names(4, 1, &[0; 4]), "the lists of its header do not fit together"),
-        (names(8, u32::MAX, b"a.ko\0"), "the lists of its header do not fit together"),
+        (names(8, u32::MAX, b"a.ko\0"), "its header lists more files than any package has"),
         (header(&[(1117, (8, 0, vec![])), (1117, (8, 0, vec![]))]), "its header says the same thing twice"),
         (header(&[(1120, (8, 0, vec![]))]), "its files have other names than its archive gives them"),
         (header(&[]), "its archive holds a file that its header does not list"),

@@ -7,16 +7,14 @@
 
 use std::io::{self, BufRead, Read};
 
-use super::take::{PATH_BYTES, invalid, name_of, skip};
+use super::take::{PATH_BYTES, invalid, skip, until_nul};
+use crate::limits;
 
 /// Length of the magic number, in bytes.
 pub(super) const MAGIC_BYTES: usize = 6;
 
 /// All parts of an archive are filled up to a multiple of this, in bytes.
 const ALIGN: u64 = 4;
-
-/// Name of the last entry.
-const TRAILER: &str = "TRAILER!!!";
 
 /// What stands before an entry's content.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,7 +29,7 @@ pub(super) enum Header {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Entry {
     /// Its path.
-    pub(super) name: String,
+    pub(super) name: Vec<u8>,
     /// What it is, and its permissions.
     pub(super) mode: u32,
     /// How many entries share its content; one that is alone has one.
@@ -51,14 +49,22 @@ pub(super) struct Archive<R> {
     padding: u64,
 }
 
+impl Entry {
+    /// Whether it bears the name of the last entry.
+    pub(super) fn is_named_trailer(&self) -> bool {
+        self.name == b"TRAILER!!!"
+    }
+}
+
 impl<R: BufRead> Archive<R> {
     /// Reads the archive whose first entry the stream begins with.
     pub(super) fn new(stream: R) -> Self {
         Self { stream, left: 0, padding: 0 }
     }
 
-    /// The next entry; there is none behind the trailer.
-    pub(super) fn next(&mut self) -> io::Result<Option<Header>> {
+    /// The next entry. Whether one is the trailer, behind which there is none, is for the reader to know: the kernel and rpm
+    /// differ.
+    pub(super) fn next(&mut self) -> io::Result<Header> {
         self.pass()?;
         let mut magic = [0; MAGIC_BYTES];
         self.stream.read_exact(&mut magic)?;
@@ -67,7 +73,7 @@ impl<R: BufRead> Archive<R> {
             b"07070X" => {
                 let [index] = self.numbers()?;
                 skip(&mut self.stream, fill(MAGIC_BYTES as u64 + 8))?;
-                return Ok(Some(Header::Index(index)));
+                return Ok(Header::Index(index));
             }
             _ => return Err(invalid("a header in its cpio archive is none")),
         }
@@ -80,24 +86,28 @@ impl<R: BufRead> Archive<R> {
         (&mut self.stream).take(name_len).read_to_end(&mut name)?;
         // The header has 110 bytes.
         skip(&mut self.stream, fill(110 + name_len))?;
-        let name = name_of(&name);
-        let len = u64::from(len);
-        self.expect(len);
-        if name == TRAILER {
-            self.pass()?;
-            return Ok(None);
+        // The kernel of 7.2 refuses one without an end, older ones read on (`init/initramfs.c:do_name`).
+        if name.last() != Some(&0) {
+            return Err(invalid("the name of a file does not end"));
         }
-        Ok(Some(Header::Full(Entry { name, mode, links, inode: (major, minor, inode), len })))
+        let name = until_nul(&name).to_vec();
+        let len = u64::from(len);
+        self.expect(len)?;
+        Ok(Header::Full(Entry { name, mode, links, inode: (major, minor, inode), len }))
     }
 
     /// Says how long the content is, of an entry that does not.
-    pub(super) fn expect(&mut self, len: u64) {
+    pub(super) fn expect(&mut self, len: u64) -> io::Result<()> {
+        if len > limits::PACKAGE_BYTES {
+            return Err(invalid(&format!("a file in it has {len} bytes")));
+        }
         self.left = len;
         self.padding = fill(len);
+        Ok(())
     }
 
     /// Passes over what is left of an entry.
-    fn pass(&mut self) -> io::Result<()> {
+    pub(super) fn pass(&mut self) -> io::Result<()> {
         skip(&mut self.stream, self.left + self.padding)?;
         (self.left, self.padding) = (0, 0);
         Ok(())

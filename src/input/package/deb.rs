@@ -95,7 +95,8 @@ fn read_files(unpacked: Box<dyn Read + '_>, taker: &mut Taker<'_>) -> io::Result
     // Raw, because the library takes a long name of any length into memory.
     for entry in archive.entries()?.raw(true) {
         let mut entry = entry?;
-        taker.count()?;
+        taker.count(entry.path_bytes().len())?;
+        check_header(entry.header())?;
         let entry_type = entry.header().entry_type();
         match entry_type {
             EntryType::GNULongName => long_name = Some(long(&mut entry)?),
@@ -127,6 +128,24 @@ fn read_files(unpacked: Box<dyn Read + '_>, taker: &mut Taker<'_>) -> io::Result
         }
     }
     read_padding(&mut archive.into_inner())
+}
+
+/// Checks what readers of tar take differently: the version of a format that has prefixes of names, and sizes that are
+/// neither octal digits nor in base 256. GNU tar has a base 64, too, that begins with a sign.
+fn check_header(header: &tar::Header) -> io::Result<()> {
+    let old = header.as_old();
+    let bytes = header.as_bytes();
+    let format = bytes.get(257..265).unwrap_or_default();
+    if format.starts_with(b"ustar") && format != b"ustar\x0000" && format != b"ustar  \0" {
+        return Err(invalid("a header in its tar archive is of a version that nobody writes"));
+    }
+    let digits = old.size.iter().skip_while(|byte| **byte == b' ');
+    let mut rest = digits.skip_while(|byte| matches!(byte, b'0'..=b'7'));
+    let base_256 = old.size.first().is_some_and(|first| first & 0x80 != 0);
+    if !base_256 && !rest.all(|byte| matches!(byte, 0 | b' ')) {
+        return Err(invalid("a size in its tar archive is no octal number"));
+    }
+    Ok(())
 }
 
 /// Reads what follows the end of the archive: zeros, up to a whole record. Whether all that was read before was right,

@@ -3,16 +3,17 @@
 //! (`docs/manual/format_v4.md` of rpm 4.18).
 //!
 //! The archive has only content for rpm; what its entries are it takes from the header (`lib/rpmfi.c:iterReadArchiveNext`).
-//! Where the two differ the package is refused, so that nothing is installed that was not seen.
+//! Where the two differ, or the archive is not as rpmbuild writes one, the package is refused, so that nothing is installed
+//! that was not seen.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::{self, BufRead, BufReader, Read};
 
 use super::super::InputErrorKind;
 use super::super::compression::Compression;
-use super::cpio::{Archive, FileType, Header, MAGIC_BYTES};
+use super::cpio::{Archive, Entry, FileType, Header, MAGIC_BYTES};
 use super::rpm_header::{Listed, RpmHeader, Tag, bare, places};
-use super::take::{Kind, PATH_BYTES, Taker, invalid, skip};
+use super::take::{Kind, PATH_BYTES, Taker, invalid, name_of, skip};
 use crate::{limits, text};
 
 /// First bytes of a package.
@@ -69,97 +70,150 @@ fn payload(header: &RpmHeader, stream: &mut dyn BufRead, taker: &mut Taker<'_>) 
 }
 
 /// Takes the files of the archive, each for what the header says that it is.
+///
+/// What else unpacks a package, such as rpm2cpio, goes by the archive alone; the two have to agree.
 fn archive<R: BufRead>(files: &[Listed], mut archive: Archive<R>, taker: &mut Taker<'_>) -> io::Result<()> {
     let places = places(files)?;
-    let shared = Shared::of(files);
-    while let Some(header) = archive.next()? {
-        taker.count()?;
-        let place = match &header {
-            Header::Full(entry) => places.get(bare(&entry.name)).copied(),
-            Header::Index(index) => usize::try_from(*index).ok(),
+    let mut order = Order::of(files);
+    loop {
+        let (place, entry) = match archive.next()? {
+            Header::Full(entry) if entry.is_named_trailer() => break,
+            Header::Full(entry) => (places.get(bare(&entry.name)).copied(), Some(entry)),
+            Header::Index(index) => (usize::try_from(index).ok(), None),
         };
         let Some((place, file)) = place.and_then(|place| Some((place, files.get(place)?))) else {
             return Err(invalid("its archive holds a file that its header does not list"));
         };
+        taker.count(file.path.len())?;
+        let name = String::from_utf8_lossy(&file.path);
         if file.is_ghost {
+            // To rpm it is not there; the others unpack it.
+            if let Some(Entry { mode, len, .. }) = entry {
+                let kind = if FileType::of(mode) == FileType::Folder { Kind::Folder } else { Kind::File };
+                taker.take(&name, kind, len, &mut archive)?;
+            }
             continue;
         }
+        let waits = order.comes(place)?;
         let file_type = FileType::of(file.mode);
         let len = match file_type {
-            FileType::Regular if shared.waits(place) => 0,
+            FileType::Regular if waits => 0,
             FileType::Regular | FileType::Link => file.len,
             FileType::Folder | FileType::Other => 0,
         };
-        match header {
-            Header::Index(_) => archive.expect(len),
-            Header::Full(entry) if FileType::of(entry.mode) != file_type || entry.len != len => {
-                return Err(differs(file));
+        match entry {
+            None => archive.expect(len)?,
+            Some(entry) => {
+                let shares = file_type == FileType::Regular && entry.links > 1;
+                if FileType::of(entry.mode) != file_type
+                    || entry.len != len
+                    || !order.agrees(place, shares, entry.inode)
+                {
+                    return Err(differs(file));
+                }
             }
-            Header::Full(_) => {}
         }
         let kind = match file_type {
-            FileType::Regular if shared.waits(place) => continue,
+            FileType::Regular if waits => continue,
             FileType::Regular => Kind::File,
             FileType::Folder => Kind::Folder,
             FileType::Link => {
                 let mut target = Vec::new();
                 archive.by_ref().take(PATH_BYTES).read_to_end(&mut target)?;
-                if String::from_utf8_lossy(&target) != file.target {
+                if target != file.target {
                     return Err(differs(file));
                 }
-                Kind::Link(file.target.clone())
+                Kind::Link(name_of(&target))
             }
             FileType::Other => Kind::Other,
         };
-        match shared.names.get(&place) {
-            None => taker.take(&file.path, kind, len, &mut archive)?,
-            Some(names) => {
-                let names: Vec<_> = names.iter().filter_map(|name| Some(files.get(*name)?.path.as_str())).collect();
+        match order.set(place) {
+            None => taker.take(&name, kind, len, &mut archive)?,
+            Some(set) => {
+                let names = set.iter().filter_map(|place| files.get(*place));
+                let names: Vec<_> = names.map(|file| String::from_utf8_lossy(&file.path)).collect();
                 taker.take_shared(&names, len, &mut archive)?;
             }
         }
     }
-    Ok(())
+    archive.pass()?;
+    match order.missing(files) {
+        Some(file) => Err(invalid(&format!("its archive lacks {}", String::from_utf8_lossy(&file.path)))),
+        None => Ok(()),
+    }
 }
 
 fn differs(file: &Listed) -> io::Error {
-    invalid(&format!("its archive and its header say different things of {}", file.path))
+    invalid(&format!("its archive and its header say different things of {}", String::from_utf8_lossy(&file.path)))
 }
 
-/// Files that share their content: those with the same device and inode (`lib/rpmfi.c:rpmfilesBuildNLink`). The last one
-/// that is listed has it.
-struct Shared {
-    /// Of each file its last name's place, which is its own where nothing is shared.
-    last: Vec<usize>,
-    /// The places of all names, by the last, of files that have more than one.
-    names: HashMap<usize, Vec<usize>>,
+/// In which order the files of an archive have to come: each once, and those that share their content, which are those with the
+/// same device and inode (`lib/rpmfi.c:rpmfilesBuildNLink`), one after the other as listed. The last has the content. rpm
+/// itself takes others, and then mixes contents up (`lib/fsm.c:fsmMkfile`); rpmbuild writes none.
+struct Order {
+    /// The places of the files that share their content, where there is more than one.
+    sets: Vec<Vec<usize>>,
+    /// Of each file, the set that it is in.
+    set_of: HashMap<usize, usize>,
+    came: Vec<bool>,
+    /// The file that has to come next.
+    due: Option<usize>,
+    /// The inodes by which the archive itself shares content, with the sets that they stand for.
+    inodes: HashMap<(u32, u32, u32), usize>,
 }
 
-impl Shared {
+impl Order {
     fn of(files: &[Listed]) -> Self {
-        let mut by_inode: HashMap<(u64, u64), Vec<usize>> = HashMap::new();
+        let mut by_inode: BTreeMap<(u64, u64), Vec<usize>> = BTreeMap::new();
         for (place, file) in files.iter().enumerate() {
-            if FileType::of(file.mode) == FileType::Regular && !file.is_ghost && file.inode.1 != 0 {
-                by_inode.entry(file.inode).or_default().push(place);
+            if let Some(inode) = file.inode
+                && FileType::of(file.mode) == FileType::Regular
+                && !file.is_ghost
+            {
+                by_inode.entry(inode).or_default().push(place);
             }
         }
-        let mut shared = Self { last: (0..files.len()).collect(), names: HashMap::new() };
-        #[allow(clippy::iter_over_hash_type, reason = "what is filled has no order of its own")]
-        for (_, places) in by_inode {
-            let Some(&last) = places.last().filter(|_| places.len() > 1) else { continue };
-            for &place in &places {
-                if let Some(of_place) = shared.last.get_mut(place) {
-                    *of_place = last;
-                }
-            }
-            shared.names.insert(last, places);
-        }
-        shared
+        let sets: Vec<_> = by_inode.into_values().filter(|places| places.len() > 1).collect();
+        let of =
+            |(number, set): (usize, &Vec<usize>)| set.iter().map(move |place| (*place, number)).collect::<Vec<_>>();
+        let set_of = sets.iter().enumerate().flat_map(of).collect();
+        Self { sets, set_of, came: vec![false; files.len()], due: None, inodes: HashMap::new() }
     }
 
-    /// Whether a file's content comes with a later name of it.
-    fn waits(&self, place: usize) -> bool {
-        self.last.get(place).is_some_and(|last| *last != place)
+    /// The set that a file is in.
+    fn set(&self, place: usize) -> Option<&Vec<usize>> {
+        self.sets.get(*self.set_of.get(&place)?)
+    }
+
+    /// Takes note of a file, and tells whether its content comes with a later one.
+    fn comes(&mut self, place: usize) -> io::Result<bool> {
+        let twice = self.came.get_mut(place).is_none_or(|came| std::mem::replace(came, true));
+        if twice {
+            return Err(invalid("its archive holds a file twice"));
+        }
+        let set = self.set(place);
+        let first = set.and_then(|set| set.first().copied()).unwrap_or(place);
+        let next = set.and_then(|set| set.get(set.iter().position(|other| *other == place)? + 1).copied());
+        if place != self.due.unwrap_or(first) {
+            return Err(invalid("its files that share their content do not come one after the other"));
+        }
+        self.due = next;
+        Ok(next.is_some())
+    }
+
+    /// Whether the archive shares a file's content with the same files as the header.
+    fn agrees(&mut self, place: usize, shares: bool, inode: (u32, u32, u32)) -> bool {
+        match self.set_of.get(&place) {
+            _ if !shares => true,
+            None => false,
+            Some(set) => self.inodes.entry(inode).or_insert(*set) == set,
+        }
+    }
+
+    /// The first file that did not come.
+    fn missing<'f>(&self, files: &'f [Listed]) -> Option<&'f Listed> {
+        let mut all = files.iter().zip(&self.came);
+        all.find(|(file, came)| !file.is_ghost && !**came).map(|(file, _)| file)
     }
 }
 

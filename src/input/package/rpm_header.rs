@@ -7,7 +7,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, BufRead, Read};
 
-use super::take::invalid;
+use super::take::{PATH_BYTES, invalid};
+use crate::limits;
 
 /// First bytes of a header.
 const MAGIC: [u8; 4] = [0x8e, 0xad, 0xe8, 0x01];
@@ -71,15 +72,15 @@ pub(super) struct RpmHeader {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Listed {
     /// Its path, from the root without a slash.
-    pub(super) path: String,
+    pub(super) path: Vec<u8>,
     /// What it is, and its permissions.
     pub(super) mode: u32,
     /// Bytes of its content; of a link, of its target.
     pub(super) len: u64,
     /// Where a link leads.
-    pub(super) target: String,
-    /// Device and inode.
-    pub(super) inode: (u64, u64),
+    pub(super) target: Vec<u8>,
+    /// Device and inode, by which it may share its content.
+    pub(super) inode: Option<(u64, u64)>,
     /// Whether it is only listed, and not installed (`RPMFILE_GHOST`).
     pub(super) is_ghost: bool,
 }
@@ -116,7 +117,8 @@ impl RpmHeader {
 
     /// A single text.
     pub(super) fn text(&self, tag: Tag) -> io::Result<Option<String>> {
-        Ok(self.texts(tag, kind::STRING)?.and_then(|texts| texts.into_iter().next()))
+        let text = self.lists(tag, kind::STRING)?.and_then(|texts| texts.into_iter().next());
+        Ok(text.map(|text| String::from_utf8_lossy(text).into_owned()))
     }
 
     /// The files, in the package's order.
@@ -124,7 +126,7 @@ impl RpmHeader {
         if Tag::OTHER_NAMES.iter().any(|tag| self.slots.contains_key(&tag.0)) {
             return Err(invalid("its files have other names than its archive gives them"));
         }
-        let names = self.texts(Tag::BASE_NAMES, kind::STRING_ARRAY)?.unwrap_or_default();
+        let names = self.lists(Tag::BASE_NAMES, kind::STRING_ARRAY)?.unwrap_or_default();
         let count = names.len();
         let fits = |found: usize| if found == count { Ok(()) } else { Err(disagrees()) };
         let numbers = |tag, kind| -> io::Result<Vec<u64>> {
@@ -135,7 +137,7 @@ impl RpmHeader {
         // What rpm does without, too.
         let or_none =
             |tag| if self.slots.contains_key(&tag) { numbers(Tag(tag), kind::INT32) } else { Ok(vec![0; count]) };
-        let folders = self.texts(Tag::DIR_NAMES, kind::STRING_ARRAY)?.unwrap_or_default();
+        let folders = self.lists(Tag::DIR_NAMES, kind::STRING_ARRAY)?.unwrap_or_default();
         let folder_of = numbers(Tag::DIR_INDEXES, kind::INT32)?;
         let modes = numbers(Tag::FILE_MODES, kind::INT16)?;
         let flags = or_none(Tag::FILE_FLAGS.0)?;
@@ -147,17 +149,24 @@ impl RpmHeader {
                 (short, long) => short.or(long).unwrap_or_default(),
             };
         fits(sizes.len())?;
-        let targets = self.texts(Tag::FILE_LINK_TOS, kind::STRING_ARRAY)?.unwrap_or_else(|| vec![String::new(); count]);
+        let targets = self.lists(Tag::FILE_LINK_TOS, kind::STRING_ARRAY)?.unwrap_or_else(|| vec![&[]; count]);
         fits(targets.len())?;
 
-        let mut files = Vec::with_capacity(count);
+        // Without devices rpm knows of no files that share their content (`lib/rpmfi.c:rpmfilesBuildNLink`).
+        let has_inodes = [Tag::FILE_DEVICES, Tag::FILE_INODES].iter().all(|tag| self.slots.contains_key(&tag.0));
+        let (mut files, mut bytes) = (Vec::with_capacity(count), 0);
         let numbers = folder_of.into_iter().zip(modes).zip(flags).zip(devices.into_iter().zip(inodes)).zip(sizes);
         for ((name, target), ((((folder, mode), flags), inode), len)) in names.into_iter().zip(targets).zip(numbers) {
             let folder = usize::try_from(folder).ok().and_then(|folder| folders.get(folder));
-            let path = format!("{}{name}", folder.ok_or_else(disagrees)?);
+            let path = [folder.ok_or_else(disagrees)?, name].concat();
+            bytes += path.len() as u64;
+            if path.len() as u64 > PATH_BYTES || bytes > limits::PACKAGE_NAME_BYTES {
+                return Err(invalid("the paths that its header lists are longer than any package's"));
+            }
             let mode = u32::try_from(mode).map_err(|_| disagrees())?;
             let is_ghost = flags & GHOST != 0;
-            files.push(Listed { path: bare(&path).to_owned(), mode, len, target, inode, is_ghost });
+            let inode = Some(inode).filter(|inode| has_inodes && inode.1 != 0);
+            files.push(Listed { path: bare(&path).to_owned(), mode, len, target: target.to_owned(), inode, is_ghost });
         }
         Ok(files)
     }
@@ -176,14 +185,14 @@ impl RpmHeader {
     }
 
     /// All texts of a tag.
-    fn texts(&self, tag: Tag, kind: u32) -> io::Result<Option<Vec<String>>> {
+    fn lists(&self, tag: Tag, kind: u32) -> io::Result<Option<Vec<&[u8]>>> {
         let Some(slot) = self.slot(tag, kind)? else { return Ok(None) };
         let mut rest = self.values.get(slot.offset..).ok_or_else(disagrees)?;
         let mut texts = Vec::new();
         for _ in 0..slot.count {
             let end = memchr::memchr(0, rest).ok_or_else(disagrees)?;
             let (text, behind) = rest.split_at(end);
-            texts.push(String::from_utf8_lossy(text).into_owned());
+            texts.push(text);
             rest = behind.get(1..).unwrap_or_default();
         }
         Ok(Some(texts))
@@ -192,21 +201,26 @@ impl RpmHeader {
     fn slot(&self, tag: Tag, kind: u32) -> io::Result<Option<Slot>> {
         match self.slots.get(&tag.0) {
             Some(slot) if slot.kind != kind => Err(disagrees()),
+            Some(slot) if slot.count > limits::PACKAGE_ENTRIES as usize => {
+                Err(invalid("its header lists more files than any package has"))
+            }
             slot => Ok(slot.copied()),
         }
     }
 }
 
 /// A path of a package without what stands before its first name.
-pub(super) fn bare(path: &str) -> &str {
-    path.strip_prefix("./").unwrap_or(path).trim_start_matches('/')
+pub(super) fn bare(path: &[u8]) -> &[u8] {
+    let path = path.strip_prefix(b"./").unwrap_or(path);
+    let slashes = path.iter().take_while(|byte| **byte == b'/').count();
+    path.get(slashes..).unwrap_or_default()
 }
 
-/// Where each path stands among the files. A path that is listed twice has no place.
-pub(super) fn places(files: &[Listed]) -> io::Result<HashMap<&str, usize>> {
+/// Where each path stands among the files; an error if one is listed twice.
+pub(super) fn places(files: &[Listed]) -> io::Result<HashMap<&[u8], usize>> {
     let mut places = HashMap::with_capacity(files.len());
     for (place, file) in files.iter().enumerate() {
-        if places.insert(file.path.as_str(), place).is_some() {
+        if places.insert(file.path.as_slice(), place).is_some() {
             return Err(invalid("its header lists a file twice"));
         }
     }

@@ -38,8 +38,12 @@ pub(super) struct Taker<'v> {
     visit: &'v mut dyn FnMut(Member),
     /// How many entries there were.
     entries: u32,
-    /// How many were given.
+    /// Bytes of their names.
+    name_bytes: u64,
+    /// How many were given, or are links.
     given: u32,
+    /// Bytes that were given again, under another name.
+    given_again: u64,
     /// Whatever is named like a module, links as well.
     named: BTreeSet<String>,
     /// Links that are named like modules and lead to what is named so, too.
@@ -48,14 +52,27 @@ pub(super) struct Taker<'v> {
 
 impl<'v> Taker<'v> {
     pub(super) fn new(visit: &'v mut dyn FnMut(Member)) -> Self {
-        Self { visit, entries: 0, given: 0, named: BTreeSet::new(), links: Vec::new() }
+        Self { visit, entries: 0, name_bytes: 0, given: 0, given_again: 0, named: BTreeSet::new(), links: Vec::new() }
     }
 
     /// Counts an entry, whatever it is: one of nothing but a name costs nearly nothing where it is packed.
-    pub(super) fn count(&mut self) -> io::Result<()> {
+    pub(super) fn count(&mut self, name_len: usize) -> io::Result<()> {
         self.entries += 1;
         if self.entries > limits::PACKAGE_ENTRIES {
             return Err(invalid(&format!("it has more than {} entries", limits::PACKAGE_ENTRIES)));
+        }
+        self.name_bytes += name_len as u64;
+        if self.name_bytes > limits::PACKAGE_NAME_BYTES {
+            return Err(invalid(&format!("the names in it have more than {} bytes", limits::PACKAGE_NAME_BYTES)));
+        }
+        Ok(())
+    }
+
+    /// Counts a module, or a link that is named like one.
+    fn count_module(&mut self) -> io::Result<()> {
+        self.given += 1;
+        if self.given > limits::PACKAGE_MODULES {
+            return Err(invalid(&format!("it has more than {} modules", limits::PACKAGE_MODULES)));
         }
         Ok(())
     }
@@ -66,6 +83,7 @@ impl<'v> Taker<'v> {
             (Ending::Other, _) | (_, Kind::Folder) => return Ok(()),
             // What it leads to is judged for itself.
             (_, Kind::Link(target)) if module_ending(&target) == Ending::Module => {
+                self.count_module()?;
                 self.named.insert(resolved("", name));
                 self.links.push((name.to_owned(), target));
                 return Ok(());
@@ -79,12 +97,22 @@ impl<'v> Taker<'v> {
     }
 
     /// Takes a file of `len` bytes that has several names, if one of them is named like a module.
-    pub(super) fn take_shared(&mut self, names: &[&str], len: u64, content: &mut dyn Read) -> io::Result<()> {
-        if names.iter().all(|name| module_ending(name) == Ending::Other) {
+    pub(super) fn take_shared(
+        &mut self,
+        names: &[impl AsRef<str>],
+        len: u64,
+        content: &mut dyn Read,
+    ) -> io::Result<()> {
+        if names.iter().all(|name| module_ending(name.as_ref()) == Ending::Other) {
             return Ok(());
         }
         let content = content_of(len, content)?;
-        for name in names {
+        for name in names.iter().map(AsRef::as_ref) {
+            self.given_again += len;
+            if self.given_again > limits::SHARED_BYTES {
+                let limit = limits::SHARED_BYTES;
+                return Err(invalid(&format!("its files share more than {limit} bytes of content")));
+            }
             let bytes = match (&content, module_ending(name)) {
                 (_, Ending::Other) => continue,
                 (_, Ending::NotRead(what)) => Err(InputErrorKind::Unsupported(what)),
@@ -98,10 +126,7 @@ impl<'v> Taker<'v> {
 
     /// Gives what is named like a module to the visitor.
     pub(super) fn give(&mut self, name: &str, bytes: Result<Vec<u8>, InputErrorKind>) -> io::Result<()> {
-        self.given += 1;
-        if self.given > limits::PACKAGE_MODULES {
-            return Err(invalid(&format!("it has more than {} modules", limits::PACKAGE_MODULES)));
-        }
+        self.count_module()?;
         self.named.insert(resolved("", name));
         (self.visit)(Member { name: text::shown(name).into_owned(), bytes });
         Ok(())
@@ -110,7 +135,7 @@ impl<'v> Taker<'v> {
     /// Tells which links lead out of the package: nobody looks at what is there.
     pub(super) fn finish(self) {
         for (name, target) in self.links {
-            if !self.named.contains(&resolved(&name, &target)) {
+            if leads_astray(&target) || !self.named.contains(&resolved(&name, &target)) {
                 let bytes = Err(InputErrorKind::Unsupported("a link to a module that is not in the package"));
                 (self.visit)(Member { name: text::shown(&name).into_owned(), bytes });
             }
@@ -126,6 +151,12 @@ pub(super) fn content_of(len: u64, content: &mut dyn Read) -> io::Result<Result<
     let mut bytes = Vec::new();
     content.read_to_end(&mut bytes)?;
     Ok(Ok(bytes))
+}
+
+/// Whether a target goes into a folder and out of it again: where that leads depends on whether the folder is a link.
+fn leads_astray(target: &str) -> bool {
+    let parts = target.split('/').filter(|part| !matches!(*part, "" | "."));
+    parts.skip_while(|part| *part == "..").any(|part| part == "..")
 }
 
 /// A path from the package's root, without `.` and `..`, of what a link in there leads to. `/lib` and `/usr/lib` are one
@@ -147,9 +178,14 @@ fn resolved(link: &str, target: &str) -> String {
 }
 
 /// A name or target, up to its NUL: to the kernel and to rpm it ends there.
-pub(super) fn name_of(bytes: &[u8]) -> String {
+pub(super) fn until_nul(bytes: &[u8]) -> &[u8] {
     let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
-    String::from_utf8_lossy(bytes.get(..end).unwrap_or_default()).into_owned()
+    bytes.get(..end).unwrap_or_default()
+}
+
+/// The same as text.
+pub(super) fn name_of(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(until_nul(bytes)).into_owned()
 }
 
 /// Passes over what nobody looks at.

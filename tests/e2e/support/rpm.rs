@@ -47,6 +47,12 @@ fn first(archive: &mut &[u8]) -> Option<Listed> {
 
 /// A package whose header lists these files; sizes are long ones if the payload needs them.
 pub(crate) fn package(files: &[Listed], long: bool, payload: &[u8]) -> Vec<u8> {
+    package_without(&[], files, long, payload)
+}
+
+/// The same without some tags.
+pub(crate) fn package_without(tags: &[u32], files: &[Listed], long: bool, payload: &[u8]) -> Vec<u8> {
+    let omitted = tags;
     let all = |kind, size: usize, number: &dyn Fn(&Listed) -> u64| -> Value {
         let bytes = files.iter().flat_map(|file| number(file).to_be_bytes()[8 - size..].to_vec()).collect();
         (kind, u32::try_from(files.len()).expect("few files"), bytes)
@@ -73,6 +79,7 @@ pub(crate) fn package(files: &[Listed], long: bool, payload: &[u8]) -> Vec<u8> {
         (1124, (6, 1, b"cpio\0".to_vec())),
         sizes,
     ];
+    tags.retain(|(tag, _)| !omitted.contains(tag));
     tags.sort_by_key(|(tag, _)| *tag);
     with_header(&header(&tags), payload)
 }

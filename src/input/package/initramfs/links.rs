@@ -5,12 +5,12 @@
 //! if it has content, this is written into the file, whatever was there (`init/initramfs.c:do_name`, 7.2). Only the end
 //! tells what such a module holds.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Read};
 
 use super::super::super::InputErrorKind;
 use super::super::super::collect::{Ending, module_ending};
-use super::super::take::{Kind, Taker, content_of, invalid};
+use super::super::take::{Taker, content_of, invalid};
 use crate::limits;
 
 /// All files that share their content.
@@ -22,15 +22,17 @@ pub(super) struct Links {
     closed: Vec<Shared>,
     /// Bytes that are held.
     held: u64,
-    /// File names, without folders, of everything else that could replace such a file.
-    others: HashSet<String>,
+    /// How often each file name, without its folder, is there: whatever bears the name of such a file, by whatever way
+    /// through folders and links to them, may be the same file.
+    uses: HashMap<String, u32>,
 }
 
 /// A file with several names.
 #[derive(Debug, Default)]
 struct Shared {
     names: Vec<String>,
-    content: Vec<u8>,
+    /// What its entries write to it, one after the other.
+    contents: Vec<Vec<u8>>,
 }
 
 impl Links {
@@ -52,17 +54,14 @@ impl Links {
         if len > 0
             && let Ok(content) = content_of(len, content)?
         {
-            shared.content = content;
+            shared.contents.push(content);
         }
         Ok(())
     }
 
-    /// Takes note of any other entry.
-    pub(super) fn pass(&mut self, name: &str, kind: &Kind) {
-        // What is named like a module is judged for itself; a folder has no content and no links.
-        if module_ending(name) == Ending::Other && *kind != Kind::Folder {
-            self.others.insert(file_name(name).to_owned());
-        }
+    /// Takes note of any entry.
+    pub(super) fn pass(&mut self, name: &str) {
+        *self.uses.entry(file_name(name).to_owned()).or_default() += 1;
     }
 
     /// The next archive begins its inodes anew.
@@ -70,23 +69,35 @@ impl Links {
         self.closed.extend(std::mem::take(&mut self.open).into_values());
     }
 
-    /// Gives what is named like a module.
+    /// Gives what is named like a module, with everything that may be written to it: which of several is written last
+    /// depends on what the kernel could do with all that came before.
     ///
-    /// A file that shares its content with a module, and that another entry of the same name may replace or write to, can
-    /// change the module at any time. No initramfs needs that, so that it is not followed but refused.
+    /// What else bears one of its names is judged for itself if it is named like a module; if it is not, it can change the
+    /// module unseen. No initramfs needs that, so that it is not followed but refused.
     pub(super) fn give(mut self, taker: &mut Taker<'_>) -> io::Result<()> {
         self.end_archive();
-        for Shared { names, content } in self.closed {
-            let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            if !names.iter().any(|name| self.others.contains(file_name(name))) {
-                taker.take_shared(&names, content.len() as u64, &mut content.as_slice())?;
-                continue;
+        for Shared { names, contents } in &self.closed {
+            if self.can_be_changed_unseen(names) {
+                for name in names.iter().filter(|name| module_ending(name) != Ending::Other) {
+                    taker.give(name, Err(InputErrorKind::Unsupported("a file that other entries write to")))?;
+                }
+            } else if contents.is_empty() {
+                taker.take_shared(names, 0, &mut io::empty())?;
             }
-            for name in names.into_iter().filter(|name| module_ending(name) != Ending::Other) {
-                taker.give(name, Err(InputErrorKind::Unsupported("a link to a file that is replaced")))?;
+            for content in contents {
+                taker.take_shared(names, content.len() as u64, &mut content.as_slice())?;
             }
         }
         Ok(())
+    }
+
+    /// Whether something else bears one of a file's names that is not named like a module.
+    fn can_be_changed_unseen(&self, names: &[String]) -> bool {
+        let mut own: HashMap<&str, u32> = HashMap::new();
+        for name in names.iter().filter(|name| module_ending(name) == Ending::Other) {
+            *own.entry(file_name(name)).or_default() += 1;
+        }
+        own.keys().any(|name| own.get(name) != self.uses.get(*name))
     }
 }
 

@@ -5,17 +5,14 @@
 use std::io::{self, BufRead, BufReader, Read};
 
 use super::super::InputErrorKind;
-use super::super::compression::Compression;
-use super::cpio::{Archive, FileType, Header, MAGIC_BYTES};
+use super::super::compression::{Compression, Meter};
+use super::cpio::{Archive, Entry, FileType, Header, MAGIC_BYTES};
 use super::take::{Kind, PATH_BYTES, Taker, invalid, name_of};
 use crate::limits;
 
 mod links;
 
 use links::Links;
-
-/// Archives within archives; an initramfs has one level.
-const DEPTH: u8 = 2;
 
 /// Whether a file starts as a cpio archive does.
 pub(in crate::input) fn is_cpio(start: &[u8]) -> bool {
@@ -25,13 +22,19 @@ pub(in crate::input) fn is_cpio(start: &[u8]) -> bool {
 /// Takes the modules of an initramfs.
 pub(super) fn modules(stream: &mut dyn BufRead, taker: &mut Taker<'_>) -> Result<(), InputErrorKind> {
     let mut links = Links::default();
-    archives(stream, DEPTH, &mut links, taker)
+    archives(stream, Some(&Meter::default()), &mut links, taker)
         .and_then(|()| links.give(taker))
         .map_err(|error| InputErrorKind::Package(error.to_string()))
 }
 
-/// Reads archives to the end of a stream; packed ones down to `depth` levels.
-fn archives(stream: &mut dyn BufRead, depth: u8, links: &mut Links, taker: &mut Taker<'_>) -> io::Result<()> {
+/// Reads archives to the end of a stream (`init/initramfs.c:unpack_to_rootfs`, 7.2). Each packed stream holds whole ones,
+/// and others may follow it; what is packed holds nothing packed.
+fn archives(
+    stream: &mut dyn BufRead,
+    packed: Option<&Meter>,
+    links: &mut Links,
+    taker: &mut Taker<'_>,
+) -> io::Result<()> {
     loop {
         skip_zeros(stream)?;
         // Not what the buffer happens to hold: that may end anywhere.
@@ -40,25 +43,35 @@ fn archives(stream: &mut dyn BufRead, depth: u8, links: &mut Links, taker: &mut 
         if start.is_empty() {
             return Ok(());
         }
+        let compression = packed.and_then(|meter| Some((Compression::of(&start)?, meter)));
+        if let Some((compression, _)) = compression {
+            compression.check_start(&start).map_err(invalid)?;
+        }
         let whole = start.as_slice().chain(&mut *stream);
         if is_cpio(&start) {
             archive(Archive::new(whole), links, taker)?;
-            continue;
-        }
-        let Some(compression) = Compression::of(&start).filter(|_| depth > 0) else {
+        } else if let Some((compression, meter)) = compression {
+            let mut unpacked = BufReader::new(compression.bounded_one(whole, limits::PACKAGE_BYTES, meter));
+            archives(&mut unpacked, None, links, taker)?;
+        } else {
             return Err(invalid("what follows is neither a cpio archive nor packed in a way that is read"));
-        };
-        let mut unpacked = BufReader::new(compression.bounded(whole, limits::PACKAGE_BYTES));
-        return archives(&mut unpacked, depth - 1, links, taker);
+        }
     }
 }
 
 /// Reads one archive.
 fn archive<R: BufRead>(mut archive: Archive<R>, links: &mut Links, taker: &mut Taker<'_>) -> io::Result<()> {
-    while let Some(header) = archive.next()? {
-        taker.count()?;
-        let Header::Full(entry) = header else { return Err(invalid("a header in its cpio archive is none")) };
-        let name = entry.name.trim_start_matches("./");
+    loop {
+        let Header::Full(entry) = archive.next()? else { return Err(invalid("a header in its cpio archive is none")) };
+        if is_trailer(&entry) {
+            // Inodes count within one archive.
+            links.end_archive();
+            return archive.pass();
+        }
+        taker.count(entry.name.len())?;
+        let name = String::from_utf8_lossy(&entry.name);
+        let name = name.trim_start_matches("./");
+        links.pass(name);
         let kind = match FileType::of(entry.mode) {
             FileType::Regular if entry.links > 1 => {
                 links.share(name, entry.inode, entry.len, &mut archive)?;
@@ -73,12 +86,18 @@ fn archive<R: BufRead>(mut archive: Archive<R>, links: &mut Links, taker: &mut T
             }
             FileType::Other => Kind::Other,
         };
-        links.pass(name, &kind);
         taker.take(name, kind, entry.len, &mut archive)?;
     }
-    // Inodes count within one archive.
-    links.end_archive();
-    Ok(())
+}
+
+/// Whether the kernel looks at the name of an entry that bears the last one's (`init/initramfs.c:do_header`, 7.2).
+fn is_trailer(entry: &Entry) -> bool {
+    let is_looked_at = match FileType::of(entry.mode) {
+        FileType::Regular => true,
+        FileType::Link => false,
+        FileType::Folder | FileType::Other => entry.len == 0,
+    };
+    entry.is_named_trailer() && is_looked_at
 }
 
 fn skip_zeros(stream: &mut dyn BufRead) -> io::Result<()> {
