@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The pipeline: from what the caller names to one report.
 
+use std::path::PathBuf;
+
 use rayon::prelude::*;
 
 use crate::allowlist::Allowlists;
@@ -10,7 +12,7 @@ use crate::input::{self, Asked, Collected, InputError, InputErrorKind, Inputs};
 use crate::module::name::without_ending;
 use crate::module::{ModuleFacts, ModuleName};
 use crate::tier;
-use crate::trust::{Named, Origin, Proof, Trust, TrustError};
+use crate::trust::{Keys, Named, Origin, Proof, Trust, TrustError};
 
 /// All that was read, before anything is judged.
 #[derive(Debug)]
@@ -79,41 +81,50 @@ impl Gathered {
     ///
     /// Proof is looked for where it matters: for modules that get at a family or bear a name that is registered or waived.
     pub fn read(inputs: &Inputs, named: &Named, allowlists: &Allowlists) -> Result<Self, GatherError> {
-        let trust = Trust::read(named, &inputs.paths)?;
         let policy = &allowlists.policy;
+        let mut trust = Trust::of_places(named)?;
         let Collected { modules: files, packages, references: mut among, empty_list, mut errors } =
             input::collect(&inputs.paths);
         if inputs.symvers.is_empty() && inputs.one_reference && among.len() > 1 {
             return Err(GatherError::NoReference { count: among.len() });
         }
         among.sort();
-        let mut exports = ExportTable::default();
-        let mut references = Vec::new();
-        for (index, path) in inputs.symvers.iter().chain(&among).enumerate() {
-            let reference = input::read_reference(path)?;
-            let (is_named, path) = (index < inputs.symvers.len(), path.display().to_string());
-            if index == 0 && is_named && reference.exports.is_empty() {
-                return Err(InputError::new(path, InputErrorKind::NoExports).into());
-            }
-            references.push(ReferenceFile { path, is_named, knows_modules: reference.modules });
-            exports.add_reference(reference);
-        }
+        let (mut exports, references) = read_references(&inputs.symvers, &among)?;
         let families = tier::memberships(policy, &exports);
         let in_family = |symbol: &str| match exports.index(symbol) {
             Some(index) => families.get(index).is_some_and(Option::is_some),
             None => tier::membership(policy, symbol, None).is_some(),
         };
         let gets_at_one = |facts: &ModuleFacts| facts.imports.iter().any(|import| in_family(&import.name));
-        let needs_proof =
-            |facts: &ModuleFacts| gets_at_one(facts) || facts.name.as_ref().is_some_and(|name| allowlists.names(name));
-        let asking = |facts: &ModuleFacts| Asked {
-            cross_check: inputs.cross_check || !facts.claims_intree() || gets_at_one(facts),
-            digest: inputs.verify_all || needs_proof(facts),
+        let is_named = |facts: &ModuleFacts| facts.name.as_ref().is_some_and(|name| allowlists.names(name));
+        let asking = |facts: &ModuleFacts, origin: Origin<'_>| {
+            let gets_at_one = gets_at_one(facts);
+            let needs_proof = gets_at_one || is_named(facts);
+            Asked {
+                cross_check: inputs.cross_check || !facts.claims_intree() || gets_at_one,
+                // What is in its place needs no other proof; where there are keys, its signature may not be broken all the
+                // same.
+                digest: inputs.verify_all || (needs_proof && (named.asks_for_keys() || trust.place(origin).is_none())),
+            }
         };
+        // Who gets at a family was cross-checked, so that of most modules nothing is looked up again.
+        let needs_proof = |facts: &ModuleFacts| (facts.cross_checked && gets_at_one(facts)) || is_named(facts);
+        // To unpack a kernel image for its keys takes about as long as to read its modules.
+        let (facts, keys) = rayon::join(
+            || input::read_all(&files, &|facts, path| asking(facts, Origin::File(path))),
+            || Keys::read(named, &inputs.paths),
+        );
+        let packaged: Vec<_> = packages
+            .into_iter()
+            .map(|package| {
+                let read = input::read_package(&package, &|facts, path| asking(facts, Origin::Package(path)));
+                (package, read)
+            })
+            .collect();
+        trust.add_keys(keys?);
         let prove = |origin: Origin<'_>, facts: &ModuleFacts| {
             if needs_proof(facts) { trust.prove(origin, facts) } else { None }
         };
-        let facts = input::read_all(&files, &asking);
         let mut modules = Vec::with_capacity(files.len());
         let mut module_files = files.len();
         for (file, facts) in files.into_iter().zip(facts) {
@@ -125,8 +136,8 @@ impl Gathered {
                 Err(error) => errors.push(error),
             }
         }
-        for package in packages {
-            match input::read_package(&package, &asking) {
+        for (package, read) in packaged {
+            match read {
                 Err(kind) => errors.push(InputError::new(package.label, kind)),
                 Ok(members) => {
                     module_files += members.len();
@@ -179,6 +190,22 @@ impl Gathered {
             malformed.filter_map(|error| context.judge_unreadable(&error.path, &error.kind.to_string())).collect();
         Judged { modules, unreadable }
     }
+}
+
+/// Reads who exports what: what the caller names as that first, then what is among the inputs.
+fn read_references(named: &[PathBuf], among: &[PathBuf]) -> Result<(ExportTable, Vec<ReferenceFile>), GatherError> {
+    let mut exports = ExportTable::default();
+    let mut references = Vec::new();
+    for (index, path) in named.iter().chain(among).enumerate() {
+        let reference = input::read_reference(path)?;
+        let (is_named, path) = (index < named.len(), path.display().to_string());
+        if index == 0 && is_named && reference.exports.is_empty() {
+            return Err(InputError::new(path, InputErrorKind::NoExports).into());
+        }
+        references.push(ReferenceFile { path, is_named, knows_modules: reference.modules });
+        exports.add_reference(reference);
+    }
+    Ok((exports, references))
 }
 
 /// A module's path as `Module.symvers` has it: without `.ko` and what follows, and without the `kernel/`

@@ -29,8 +29,11 @@ pub struct Asked {
     pub digest: bool,
 }
 
-/// What each module is asked, told by its facts.
-pub type Asking<'d> = dyn Fn(&ModuleFacts) -> Asked + Sync + 'd;
+/// What each module is asked, told by its facts and the file that it is read from: itself, or a package.
+pub type Asking<'d> = dyn Fn(&ModuleFacts, &Path) -> Asked + Sync + 'd;
+
+/// The same where the file is known.
+type AskingFacts<'d> = dyn Fn(&ModuleFacts) -> Asked + Sync + 'd;
 
 /// Reads facts from bytes.
 type Reader = for<'b> fn(Bytes<'b>) -> Result<ModuleFacts, ElfError>;
@@ -45,26 +48,26 @@ pub fn read_module(path: &Path, asking: &Asking<'_>) -> Result<ModuleFacts, Inpu
     }
     let Some(compression) = Compression::of(&start_of(&file)?) else {
         let cache = ReadCache::new(PositionedFile::new(file, meta.len()));
-        return facts(Bytes::in_file(&cache), reader, asking);
+        return facts(Bytes::in_file(&cache), reader, &|facts| asking(facts, path));
     };
     // One byte more than there should be, so that the read that finds the end needs no larger buffer.
     let mut packed = Vec::with_capacity(usize::try_from(meta.len()).unwrap_or(0).saturating_add(1));
     file.take(limits::FILE_BYTES).read_to_end(&mut packed)?;
-    unpack_module(compression, packed, asking)
+    unpack_module(compression, packed, &|facts| asking(facts, path))
 }
 
 /// Reads a module that is packed. The packed bytes go as soon as they are unpacked.
 fn unpack_module(
     compression: Compression,
     packed: Vec<u8>,
-    asking: &Asking<'_>,
+    asking: &AskingFacts<'_>,
 ) -> Result<ModuleFacts, InputErrorKind> {
     let unpacked = compression.unpack(&packed, limits::FILE_BYTES)?;
     drop(packed);
     facts(Bytes::in_memory(&unpacked), ModuleFacts::read, asking)
 }
 
-fn facts(bytes: Bytes<'_>, read: Reader, asking: &Asking<'_>) -> Result<ModuleFacts, InputErrorKind> {
+fn facts(bytes: Bytes<'_>, read: Reader, asking: &AskingFacts<'_>) -> Result<ModuleFacts, InputErrorKind> {
     let mut facts = read(bytes)?;
     let asked = asking(&facts);
     let mut bytes = bytes;
@@ -123,14 +126,15 @@ pub fn read_package(package: &PackageFile, asking: &Asking<'_>) -> Result<Vec<La
 
 fn read_members(package: &PackageFile, asking: &Asking<'_>) -> Result<Vec<Labelled>, InputErrorKind> {
     let (mut file, _) = door::file(&package.path)?;
+    let asking = |facts: &ModuleFacts| asking(facts, &package.path);
     let mut read = Vec::new();
     let mut batch: Vec<Member> = Vec::new();
     let mut held = 0;
     let mut read_batch = |batch: &mut Vec<Member>| {
         let facts = batch.par_drain(..).map(|member| {
             let read = caught(|| match Compression::of(member.bytes.as_deref().unwrap_or_default()) {
-                Some(compression) => unpack_module(compression, member.bytes?, asking),
-                None => facts(Bytes::in_memory(&member.bytes?), ModuleFacts::read, asking),
+                Some(compression) => unpack_module(compression, member.bytes?, &asking),
+                None => facts(Bytes::in_memory(&member.bytes?), ModuleFacts::read, &asking),
             });
             let label = format!("{}!{}", package.label, member.name);
             match read {

@@ -67,12 +67,18 @@ pub struct Digests {
 /// Hashes a module; nothing if its bytes can't be read.
 pub(super) fn digests(bytes: Bytes<'_>, signature: Option<&Signature>) -> Option<Digests> {
     let whole = bytes.get(0, bytes.size())?;
+    let end = signature.map_or(Some(whole.len()), |signature| usize::try_from(signature.offset).ok())?;
+    let (content, rest) = whole.split_at_checked(end)?;
+    // Nearly always the signature is over SHA-256, too: then it is one pass for both.
+    let mut sha256 = Sha256::new_with_prefix(content);
     let mut signed = BTreeMap::new();
-    if let Some(signature) = signature {
-        let content = usize::try_from(signature.offset).ok().and_then(|end| whole.get(..end))?;
-        for hash in signature.signers.iter().flatten().filter_map(|signer| signer.seal.hash) {
-            signed.entry(hash).or_insert_with(|| hash.of(content));
-        }
+    let signers = signature.iter().flat_map(|signature| &signature.signers).flatten();
+    for hash in signers.filter_map(|signer| signer.seal.hash) {
+        signed.entry(hash).or_insert_with(|| match hash {
+            Hash::Sha256 => sha256.clone().finalize().to_vec(),
+            other => other.of(content),
+        });
     }
-    Some(Digests { content: Sha256::digest(whole).into(), signed })
+    sha256.update(rest);
+    Some(Digests { content: sha256.finalize().into(), signed })
 }

@@ -32,6 +32,12 @@ pub struct Named {
 }
 
 impl Named {
+    /// Whether keys are to be looked for: those that are named, or that are found because nothing is.
+    #[must_use]
+    pub fn asks_for_keys(&self) -> bool {
+        !self.keys.is_empty() || self.is_empty()
+    }
+
     /// Whether nothing was named.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -58,6 +64,40 @@ pub enum TrustErrorKind {
     /// A build or a package.
     #[error(transparent)]
     Place(#[from] PlaceError),
+}
+
+impl Source {
+    fn new(path: &Path, kind: SourceKind, is_named: bool) -> Self {
+        Self { path: path.display().to_string(), kind, is_named }
+    }
+}
+
+/// Keys with where they come from.
+#[derive(Debug, Default)]
+pub struct Keys {
+    keys: Vec<Certificate>,
+    sources: Vec<Source>,
+}
+
+impl Keys {
+    /// Reads the keys that the caller names; where nothing at all is named, looks for the images of the kernels that the
+    /// inputs are installed with. An image takes as long to unpack as its modules to read.
+    pub fn read(named: &Named, inputs: &[PathBuf]) -> Result<Self, TrustError> {
+        let mut found = Self::default();
+        for path in &named.keys {
+            found.keys.extend(keys::read(path).map_err(|error| failed(path, error))?);
+            found.sources.push(Source::new(path, SourceKind::Keys, true));
+        }
+        if named.is_empty() {
+            for path in beside::images(inputs) {
+                // One that can't be read, or holds no key, proves nothing; that is said where a proof is missing.
+                let Ok(keys) = keys::read(&path) else { continue };
+                found.keys.extend(keys);
+                found.sources.push(Source::new(&path, SourceKind::Keys, false));
+            }
+        }
+        Ok(found)
+    }
 }
 
 /// All that counts as a kernel's own.
@@ -130,9 +170,8 @@ impl fmt::Display for Proof {
 }
 
 impl Trust {
-    /// Reads what the caller names; where that is nothing, looks for the images of the kernels that the inputs are installed
-    /// with.
-    pub fn read(named: &Named, inputs: &[PathBuf]) -> Result<Self, TrustError> {
+    /// Reads the places that the caller names.
+    pub fn of_places(named: &Named) -> Result<Self, TrustError> {
         let mut trust = Self::default();
         for path in &named.builds {
             trust.places.add_build(path).map_err(|error| failed(path, error))?;
@@ -142,23 +181,17 @@ impl Trust {
             trust.places.add_package(path).map_err(|error| failed(path, error))?;
             trust.add_source(path, SourceKind::Package, true);
         }
-        for path in &named.keys {
-            trust.keys.extend(keys::read(path).map_err(|error| failed(path, error))?);
-            trust.add_source(path, SourceKind::Keys, true);
-        }
-        if named.is_empty() {
-            for path in beside::images(inputs) {
-                // One that can't be read, or holds no key, proves nothing; that is said where a proof is missing.
-                let Ok(keys) = keys::read(&path) else { continue };
-                trust.keys.extend(keys);
-                trust.add_source(&path, SourceKind::Keys, false);
-            }
-        }
         Ok(trust)
     }
 
+    /// Adds the keys.
+    pub fn add_keys(&mut self, keys: Keys) {
+        self.keys.extend(keys.keys);
+        self.sources.extend(keys.sources);
+    }
+
     fn add_source(&mut self, path: &Path, kind: SourceKind, is_named: bool) {
-        self.sources.push(Source { path: path.display().to_string(), kind, is_named });
+        self.sources.push(Source::new(path, kind, is_named));
     }
 
     /// Whether anything at all counts as a kernel's own.
@@ -170,15 +203,20 @@ impl Trust {
     /// Whether a module is the kernel's own by where it was read from, or by who signed it.
     #[must_use]
     pub fn prove(&self, origin: Origin<'_>, facts: &ModuleFacts) -> Option<Proof> {
-        let place = match origin {
-            Origin::File(path) => self.places.of_file(path),
-            Origin::Package(path) => self.places.of_package(path),
-        };
         let signed = || match self.verify(facts)? {
             Verdict::Valid { by, from } => Some(Proof::Signature { by: by.to_owned(), from: from.to_owned() }),
             _ => None,
         };
-        place.map(Proof::Place).or_else(signed)
+        self.place(origin).map(Proof::Place).or_else(signed)
+    }
+
+    /// The place of the kernel's own that a module was read from, if it was from one.
+    #[must_use]
+    pub fn place(&self, origin: Origin<'_>) -> Option<String> {
+        match origin {
+            Origin::File(path) => self.places.of_file(path),
+            Origin::Package(path) => self.places.of_package(path),
+        }
     }
 
     /// Whether there is a key to verify signatures with.

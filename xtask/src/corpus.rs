@@ -182,6 +182,9 @@ fn packages(apt: &Apt, architecture: &str, flavour: Option<&str>) -> Result<Vec<
     let release = image.name.trim_start_matches("linux-image-").to_owned();
     if packages.is_empty() {
         packages.push(image);
+    } else if let Ok(base) = apt.show(&format!("linux-base-{release}")) {
+        // It has modules.order and modules.builtin.
+        packages.push(base);
     }
     packages.push(apt.show(&format!("linux-headers-{release}"))?);
     Ok(packages)
