@@ -43,9 +43,8 @@ pub fn task(names: &[String]) -> Result<(), TaskError> {
 
 /// The ways to run a check that take different times.
 fn ways(kernel: &Kernel) -> [(&'static str, Vec<String>); 3] {
-    let modules = kernel.modules.display().to_string();
     [
-        ("named", vec!["--kernel-build".to_owned(), modules]),
+        ("named", kernel.named().map(|arg| arg.to_string_lossy().into_owned()).to_vec()),
         ("first run", Vec::new()),
         ("signatures", vec!["--verify-signatures".to_owned()]),
     ]

@@ -4,6 +4,7 @@
 //! A kernel is named by suite, architecture and flavour (`sid-arm64`, `sid-amd64-rt`), or by one of the short names
 //! below. What a name stands for changes as the archive moves on; the task says what it took.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -36,6 +37,11 @@ impl Kernel {
     /// The folder above `lib/modules`, which depmod wants to be told.
     pub fn base(&self) -> &Path {
         self.modules.ancestors().nth(3).unwrap_or(&self.root)
+    }
+
+    /// What names its modules as its own.
+    pub fn named(&self) -> [&OsStr; 2] {
+        ["--kernel-build".as_ref(), self.modules.as_os_str()]
     }
 }
 

@@ -45,7 +45,8 @@ pub(super) fn compare(tree: &Tree) -> Result<Vec<Row>, TaskError> {
 /// All that is said of modules: imports with their tiers, and findings.
 fn said(tree: &Tree, reference: &Path) -> Result<Lines, TaskError> {
     let args = ["check", "--all", "--format", "json", "--symvers"].map(OsStr::new);
-    let args = args.into_iter().chain([reference.as_os_str(), tree.kernel.modules.as_os_str()]);
+    let args =
+        args.into_iter().chain([reference.as_os_str(), tree.kernel.modules.as_os_str()]).chain(tree.kernel.named());
     let json = output(&tree.program.display().to_string(), args)?;
     let document: Value = serde_json::from_slice(&json).map_err(|error| TaskError::Other(error.to_string()))?;
     let entries = ["modules", "findings"].map(|part| document[part].as_array().cloned().unwrap_or_default());

@@ -52,7 +52,8 @@ fn families(tree: &Tree) -> Result<Tally, TaskError> {
     let arguments = ["check", "--format", "json", "--symvers"].map(OsStr::new);
     let inputs = [tree.kernel.symvers.as_os_str(), tree.kernel.modules.as_os_str()];
     // A denied module makes this an error, which is right: these are the kernel's own.
-    let json = output(&tree.program.display().to_string(), arguments.into_iter().chain(inputs))?;
+    let json =
+        output(&tree.program.display().to_string(), arguments.into_iter().chain(inputs).chain(tree.kernel.named()))?;
     let document: Value = serde_json::from_slice(&json).map_err(|error| TaskError::Other(error.to_string()))?;
     let mut ours = Lines::new();
     for module in items(&document["modules"]) {
