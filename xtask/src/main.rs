@@ -8,6 +8,7 @@ mod bench;
 mod containers;
 mod corpus;
 mod fuzz;
+mod messages;
 mod mutate;
 mod oracle;
 mod seeds;

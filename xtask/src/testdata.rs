@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::apt;
 use crate::corpus;
+use crate::messages;
 use crate::shell::{TaskError, output, repository, text};
 
 /// The suites whose kernels the test modules are built for.
@@ -71,6 +72,16 @@ pub fn task(suites: &[String]) -> Result<(), TaskError> {
         }
         sign(&root, &folder)?;
         excerpt(&root.join(headers.trim_start_matches('/')).join("Module.symvers"), &folder)?;
+        own(&folder)?;
+    }
+    messages::write()
+}
+
+/// Makes the folder one that a kernel might have been built in, whose own the two are that bear registered names.
+fn own(folder: &Path) -> Result<(), TaskError> {
+    for (name, text) in [("modules.order", "habanalabs.ko\nvmwgfx.ko\n"), ("modules.builtin", "")] {
+        let path = folder.join(name);
+        fs::write(&path, text).map_err(TaskError::io(&path))?;
     }
     Ok(())
 }
