@@ -26,6 +26,14 @@ impl Date {
     }
 }
 
+impl Date {
+    /// How many days it is after another; fewer than none if it is before it.
+    #[must_use]
+    pub fn days_since(self, other: Self) -> i64 {
+        i64::from(self.0.to_julian_day()) - i64::from(other.0.to_julian_day())
+    }
+}
+
 impl FromStr for Date {
     type Err = DateError;
 

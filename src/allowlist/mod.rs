@@ -6,6 +6,7 @@
 
 pub mod date;
 mod demand;
+pub mod lint;
 mod load;
 mod policy;
 mod registration;

@@ -19,6 +19,10 @@ use crate::module::ModuleName;
 pub struct Policy {
     /// The registry's own date: nothing is judged by an older one.
     pub date: Date,
+    /// After how many days evidence is old.
+    pub evidence_days: u32,
+    /// After how many days without work a project counts as active in part only.
+    pub activity_days: u32,
     /// The bit of `__kflagstab` that makes an export userspace-gpl; 0 for none.
     pub native_kflag: u8,
     /// The families, in the policy's order.
@@ -108,6 +112,11 @@ impl Policy {
         self.subsystems.get(name)
     }
 
+    /// The names of all subsystems.
+    pub fn subsystem_names(&self) -> impl Iterator<Item = &str> {
+        self.subsystems.keys().map(String::as_str)
+    }
+
     /// Whether a licence is open: OSI-approved or free by the FSF's list, unless the policy says otherwise.
     #[must_use]
     pub fn is_open(&self, licence: &spdx::Expression) -> bool {
@@ -124,6 +133,8 @@ impl Policy {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct RawPolicy {
     date: Spanned<String>,
+    evidence_days: u32,
+    activity_days: u32,
     native: RawNative,
     family: Vec<RawFamily>,
     subsystem: Vec<RawSubsystem>,
@@ -184,6 +195,8 @@ pub(super) fn read(file: &SourceFile, faults: &mut Vec<Fault>) -> Option<Policy>
     }
     let mut policy = Policy {
         date,
+        evidence_days: raw.evidence_days,
+        activity_days: raw.activity_days,
         native_kflag: *raw.native.kflag.get_ref(),
         families: Vec::new(),
         subsystems: BTreeMap::new(),

@@ -15,6 +15,9 @@ pub struct Place {
     pub file: Arc<str>,
     /// From 1.
     pub line: usize,
+    /// In bytes, from 1.
+    #[serde(skip)]
+    pub column: usize,
 }
 
 impl fmt::Display for Place {
@@ -58,7 +61,8 @@ impl SourceFile {
     /// The place of a span.
     #[must_use]
     pub fn place(&self, span: &Range<usize>) -> Place {
-        Place { file: Arc::clone(&self.name), line: self.position(span.start).0 }
+        let (line, column) = self.position(span.start);
+        Place { file: Arc::clone(&self.name), line, column }
     }
 
     /// A fault at a span.

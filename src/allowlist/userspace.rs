@@ -100,6 +100,8 @@ pub struct Record {
     pub evidence: String,
     /// When it was looked at.
     pub checked: Date,
+    /// Where that stands.
+    pub place: Place,
 }
 
 /// An open project that drives a kernel driver.
@@ -117,6 +119,11 @@ pub struct Userspace {
 }
 
 impl Userspace {
+    /// All that is recorded.
+    pub fn axes(&self) -> impl Iterator<Item = (Axis, &Record)> {
+        self.axes.iter().map(|(axis, record)| (*axis, record))
+    }
+
     /// What is recorded of an axis.
     #[must_use]
     pub fn axis(&self, axis: Axis) -> Option<&Record> {
@@ -214,7 +221,7 @@ pub(super) fn read_record(
         Axis::Licence => spdx::Expression::parse(is)
             .map(|licence| if policy.is_open(&licence) { Outcome::Met } else { Outcome::Unmet })
             .map_err(|error| format!("{is:?} is no SPDX expression: {}", error.reason)),
-        Axis::Activity => outcome_of_activity(is),
+        Axis::Activity => outcome_of_activity(is, policy),
         _ => outcome_of_word(axis, is),
     };
     let outcome = outcome.map_err(|message| faults.push(file.fault(&raw.is.span(), message))).ok();
@@ -222,16 +229,20 @@ pub(super) fn read_record(
         faults.push(file.fault(&raw.evidence.span(), format!("the {axis} has no evidence")));
     }
     let checked = file.read(&raw.checked, faults)?;
-    Some(Record { is: is.clone(), outcome: outcome?, evidence: raw.evidence.get_ref().clone(), checked })
+    let place = file.place(&raw.checked.span());
+    Some(Record { is: is.clone(), outcome: outcome?, evidence: raw.evidence.get_ref().clone(), checked, place })
 }
 
-fn outcome_of_activity(is: &str) -> Result<Outcome, String> {
+fn outcome_of_activity(is: &str, policy: &Policy) -> Result<Outcome, String> {
     match is {
         "archived" => Ok(Outcome::Unmet),
         "unknown" => Ok(Outcome::Unknown),
         day => day
             .parse::<Date>()
-            .map(|_| Outcome::Met)
+            .map(|day| {
+                let is_old = policy.date.days_since(day) > i64::from(policy.activity_days);
+                if is_old { Outcome::Partly } else { Outcome::Met }
+            })
             .map_err(|_| format!("{is:?} is neither a day such as 2026-11-22 nor \"archived\" nor \"unknown\"")),
     }
 }

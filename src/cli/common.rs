@@ -55,7 +55,7 @@ impl CliError {
 }
 
 /// What is read, and by what it is judged.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct InputArgs {
     /// A Module.symvers or a kernel image (vmlinux, x86's vmlinuz); the first is the kernel's own, the reference, later ones
     /// are claims
@@ -106,7 +106,7 @@ impl TrustArgs {
 }
 
 /// Which allowlists count.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct AllowlistArgs {
     /// A directory of allowlists that replaces the embedded ones
     #[arg(long, value_name = "DIR")]

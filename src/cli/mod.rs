@@ -7,6 +7,7 @@ mod common;
 mod explain;
 mod inspect;
 mod output;
+mod registry;
 
 use std::process::ExitCode;
 
@@ -59,6 +60,7 @@ enum Command {
     Classify(classify::Args),
     Inspect(inspect::Args),
     Explain(explain::Args),
+    Registry(registry::Args),
 }
 
 /// Runs the command that the process was started with.
@@ -69,6 +71,7 @@ pub fn main() -> ExitCode {
         Command::Classify(args) => classify::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Registry(args) => registry::run(&args),
     };
     match outcome {
         Ok(exit) => exit.into(),

@@ -13,6 +13,7 @@ mod identity;
 mod images;
 mod layouts;
 mod links;
+mod lists;
 mod members;
 mod mutations;
 mod objects;

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What is to be said of allowlists that can be read: what is old, dead, or leads nowhere.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use super::date::Date;
+use super::registration::Owes;
+use super::source::Place;
+use super::standing::{Standing, assess};
+use super::userspace::{Axis, Record};
+use super::{Allowlists, Registration};
+use crate::module::ModuleName;
+
+/// Something that a maintainer of allowlists should know.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Remark {
+    /// Where it stands.
+    pub place: Place,
+    /// What is to be said.
+    pub message: String,
+}
+
+impl fmt::Display for Remark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Place { file, line, column } = &self.place;
+        write!(f, "{file}:{line}:{column}: {}", self.message)
+    }
+}
+
+/// All remarks on allowlists, in the order of their places. `tree` are the modules of a tree that they are to fit.
+#[must_use]
+pub fn lint(allowlists: &Allowlists, today: Date, tree: Option<&BTreeSet<ModuleName>>) -> Vec<Remark> {
+    let mut linter = Linter { allowlists, today, remarks: Vec::new() };
+    linter.userspaces();
+    linter.registrations();
+    linter.waivers();
+    if let Some(tree) = tree {
+        linter.against(tree);
+    }
+    linter.remarks.sort();
+    linter.remarks.dedup();
+    linter.remarks
+}
+
+struct Linter<'a> {
+    allowlists: &'a Allowlists,
+    today: Date,
+    remarks: Vec<Remark>,
+}
+
+impl Linter<'_> {
+    fn say(&mut self, place: &Place, message: impl Into<String>) {
+        self.remarks.push(Remark { place: place.clone(), message: message.into() });
+    }
+
+    fn userspaces(&mut self) {
+        let usages = self.allowlists.registrations.values().flat_map(|registration| &registration.uses);
+        let used: BTreeSet<&str> = usages.map(|usage| usage.userspace.as_str()).collect();
+        for userspace in self.allowlists.userspaces.values() {
+            if !used.contains(userspace.name.as_str()) {
+                self.say(&userspace.place, format!("no registration names the userspace {}", userspace.name));
+            }
+            for (axis, record) in userspace.axes() {
+                self.record(axis, record, &userspace.name);
+            }
+        }
+    }
+
+    /// What a record says, and when.
+    fn record(&mut self, axis: Axis, record: &Record, of: &str) {
+        let age = self.today.days_since(record.checked);
+        let most = self.allowlists.policy.evidence_days;
+        if age > i64::from(most) {
+            let message = format!("the {axis} of {of} was checked {age} days ago, and the policy asks for {most}");
+            self.say(&record.place, message);
+        }
+        if age < 0 {
+            self.say(&record.place, format!("the {axis} of {of} was checked on {}, which is to come", record.checked));
+        }
+    }
+
+    fn registrations(&mut self) {
+        for registration in self.allowlists.registrations.values() {
+            let Registration { module, uses, place, .. } = registration;
+            for usage in uses {
+                self.record(Axis::Coverage, &usage.coverage, &format!("{module} by {}", usage.userspace));
+            }
+            if registration.owes != Owes::Itself {
+                continue;
+            }
+            match assess(self.allowlists, registration) {
+                None => self.say(place, format!("{module} is registered without any userspace")),
+                Some(assessment) if assessment.standing == Standing::Rejected => {
+                    let message = format!(
+                        "the best userspace of {module}, {}, is rejected: {}",
+                        assessment.userspace,
+                        assessment.because.join("; ")
+                    );
+                    self.say(place, message);
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    fn waivers(&mut self) {
+        /// The longest time that is still an exception, in days.
+        const LONG: i64 = 2 * 366;
+        for waiver in &self.allowlists.waivers {
+            let left = waiver.expires.days_since(self.today);
+            if left < 0 {
+                self.say(&waiver.place, format!("the waiver for {} expired on {}", waiver.module, waiver.expires));
+            } else if left > LONG {
+                self.say(&waiver.place, format!("the waiver for {} holds for {left} more days", waiver.module));
+            }
+        }
+    }
+
+    fn against(&mut self, tree: &BTreeSet<ModuleName>) {
+        let registered = self.allowlists.registrations.values().map(|entry| (&entry.module, &entry.place));
+        let waived = self.allowlists.waivers.iter().map(|waiver| (&waiver.module, &waiver.place));
+        let absent: Vec<_> = registered.chain(waived).filter(|(module, _)| !tree.contains(module)).collect();
+        for (module, place) in absent {
+            self.say(place, format!("no module of the tree is named {module}"));
+        }
+    }
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `symgate registry new`: a registration to fill in.
+
+use std::path::PathBuf;
+
+use super::super::Exit;
+use super::super::common::{AllowlistArgs, CliError, InputArgs, OutputArgs, TrustArgs};
+use super::super::output::{self, Stream};
+use crate::report::registry;
+
+/// Write registrations to fill in, with everything that the modules themselves tell
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:
+  symgate registry new foo.ko >> allowlists/modules.toml")]
+pub(super) struct Args {
+    /// Modules
+    #[arg(required = true, value_name = "MODULE")]
+    modules: Vec<PathBuf>,
+
+    #[command(flatten)]
+    allowlists: AllowlistArgs,
+
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
+    let allowlists = args.allowlists.load()?;
+    // Its content's hash is one of the proofs that it can be registered with.
+    let mut trust = TrustArgs::default();
+    trust.verify_signatures = true;
+    let gathered = InputArgs::default().gather(&args.modules, &trust, &allowlists, true)?;
+    output::say_errors(&gathered.errors);
+    output::write(&args.output, Stream::Stdout, &args.modules, |out| {
+        gathered.modules.iter().try_for_each(|module| registry::new(out, &allowlists, &gathered.exports, module))
+    })?;
+    Ok(if gathered.errors.is_empty() { Exit::Clean } else { Exit::NoFacts })
+}

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The allowlists as people and scripts read them.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::json::write_document;
+use super::style::{FAINT, STRONG};
+use crate::allowlist::{Allowlists, Axis, Date, Owes, Record, Registration, Standing, Userspace, assess};
+use crate::exports::ExportTable;
+use crate::gate::Candidate;
+use crate::module::ModuleName;
+use crate::text;
+use crate::tier;
+
+/// A registration in one line.
+#[derive(Debug, Serialize)]
+pub struct Row {
+    module: String,
+    families: Vec<String>,
+    subsystem: String,
+    owes: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    userspace: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    standing: Option<Standing>,
+    because: Vec<String>,
+    proof: Vec<String>,
+    file: String,
+    line: usize,
+}
+
+impl Row {
+    fn of(allowlists: &Allowlists, registration: &Registration) -> Self {
+        let assessment = match registration.owes {
+            Owes::Itself => assess(allowlists, registration),
+            Owes::Importers | Owes::KernelInternal => None,
+        };
+        Self {
+            module: registration.module.to_string(),
+            families: registration.families.iter().cloned().collect(),
+            subsystem: registration.subsystem.clone(),
+            owes: registration.owes.to_string(),
+            userspace: assessment.as_ref().map(|assessment| assessment.userspace.clone()),
+            standing: assessment.as_ref().map(|assessment| assessment.standing),
+            because: assessment.map(|assessment| assessment.because).unwrap_or_default(),
+            proof: registration.proof.iter().map(ToString::to_string).collect(),
+            file: registration.place.file.to_string(),
+            line: registration.place.line,
+        }
+    }
+
+    /// Who drives it, or who owes that in its place.
+    fn driven_by(&self) -> &str {
+        match (&self.userspace, self.owes.as_str()) {
+            (Some(userspace), _) => userspace,
+            (None, "importers") => "each of its importers owes its own",
+            (None, "kernel-internal") => "nobody: it stays in the kernel",
+            (None, _) => "none recorded",
+        }
+    }
+
+    fn standing(&self) -> String {
+        self.standing.map_or_else(|| "-".to_owned(), |standing| standing.to_string())
+    }
+}
+
+/// All registrations by module.
+#[must_use]
+pub fn rows(allowlists: &Allowlists) -> Vec<Row> {
+    allowlists.registrations.values().map(|registration| Row::of(allowlists, registration)).collect()
+}
+
+/// A table for people.
+pub fn human(out: &mut dyn Write, rows: &[Row]) -> io::Result<()> {
+    let widest = |text: &dyn Fn(&Row) -> usize| rows.iter().map(text).max().unwrap_or(0);
+    let (module, families) = (widest(&|row| row.module.len()), widest(&|row| row.families.join(", ").len()));
+    for row in rows {
+        write!(
+            out,
+            "{STRONG}{:<module$}{STRONG:#}  {:<families$}  {:<9}  {:<8}  {}",
+            row.module,
+            row.families.join(", "),
+            row.subsystem,
+            row.standing(),
+            row.driven_by()
+        )?;
+        if !row.because.is_empty() {
+            write!(out, "  {FAINT}({}){FAINT:#}", row.because.join("; "))?;
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+/// A table for a page.
+pub fn markdown(out: &mut dyn Write, rows: &[Row]) -> io::Result<()> {
+    writeln!(out, "| module | families | subsystem | userspace | standing |")?;
+    writeln!(out, "| --- | --- | --- | --- | --- |")?;
+    for row in rows {
+        let because = if row.because.is_empty() { String::new() } else { format!(" ({})", row.because.join("; ")) };
+        writeln!(
+            out,
+            "| `{}` | {} | {} | {} | {}{} |",
+            row.module,
+            row.families.join(", "),
+            row.subsystem,
+            cell(row.driven_by()),
+            row.standing(),
+            cell(&because)
+        )?;
+    }
+    Ok(())
+}
+
+/// A text that ends no cell.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
+}
+
+#[derive(Serialize)]
+struct RegistryV1<'r> {
+    schema: &'static str,
+    registrations: &'r [Row],
+}
+
+/// The same for scripts.
+pub fn json(out: &mut dyn Write, rows: &[Row]) -> io::Result<()> {
+    write_document(out, &RegistryV1 { schema: "symgate.registry/1", registrations: rows })
+}
+
+/// A registration with all its userspaces.
+pub fn show_registration(out: &mut dyn Write, allowlists: &Allowlists, registration: &Registration) -> io::Result<()> {
+    let row = Row::of(allowlists, registration);
+    writeln!(out, "{STRONG}{registration}{STRONG:#}  {FAINT}{}{FAINT:#}", registration.place)?;
+    writeln!(out, "  families     {}", row.families.join(", "))?;
+    writeln!(out, "  subsystem    {}", row.subsystem)?;
+    writeln!(out, "  owes         {}", row.owes)?;
+    writeln!(out, "  proof        {}", row.proof.join(" or "))?;
+    if let Some(standing) = row.standing {
+        let because = if row.because.is_empty() { String::new() } else { format!(": {}", row.because.join("; ")) };
+        writeln!(out, "  standing     {standing}, by {}{because}", row.driven_by())?;
+    }
+    if !registration.note.is_empty() {
+        writeln!(out, "  note         {}", registration.note)?;
+    }
+    for usage in &registration.uses {
+        writeln!(out, "  userspace    {}: {}", usage.userspace, usage.part)?;
+        record(out, "coverage", &usage.coverage)?;
+    }
+    for usage in &registration.uses {
+        if let Some(userspace) = allowlists.userspaces.get(&usage.userspace) {
+            writeln!(out)?;
+            show_userspace(out, userspace)?;
+        }
+    }
+    Ok(())
+}
+
+/// A userspace with all its axes.
+pub fn show_userspace(out: &mut dyn Write, userspace: &Userspace) -> io::Result<()> {
+    let Userspace { title, url, place, .. } = userspace;
+    writeln!(out, "{STRONG}{title}{STRONG:#}  {url}  {FAINT}{place}{FAINT:#}")?;
+    userspace.axes().try_for_each(|(axis, of_axis)| record(out, &axis.to_string(), of_axis))
+}
+
+fn record(out: &mut dyn Write, axis: &str, record: &Record) -> io::Result<()> {
+    let Record { is, evidence, checked, .. } = record;
+    writeln!(out, "  {axis:<13} {is}  {FAINT}{evidence}; checked on {checked}{FAINT:#}")
+}
+
+/// A registration to fill in.
+pub fn new(
+    out: &mut dyn Write,
+    allowlists: &Allowlists,
+    exports: &ExportTable,
+    Candidate { path, facts, .. }: &Candidate,
+) -> io::Result<()> {
+    let name = facts.name.clone().unwrap_or_else(|| ModuleName::from_path(path));
+    let mut families: Vec<String> = Vec::new();
+    let mut symbols: Vec<&str> = Vec::new();
+    for import in &facts.imports {
+        let provided = exports.index(&import.name).and_then(|index| exports.entries().get(index));
+        let membership = tier::membership(&allowlists.policy, &import.name, provided);
+        if let Some(membership) = membership.filter(|membership| membership.acquires && !membership.watch_only) {
+            symbols.push(&import.name);
+            if !families.contains(&membership.family.to_string()) {
+                families.push(membership.family.to_string());
+            }
+        }
+    }
+    let tags = |tag| facts.modinfo.all(tag).map(|value| text::shown(value).into_owned()).collect::<Vec<_>>().join(", ");
+    let quoted = |texts: &[String]| texts.iter().map(|text| format!("{text:?}")).collect::<Vec<_>>().join(", ");
+    let today: Date = allowlists.policy.date;
+    writeln!(out, "# {}: {}", text::shown(path), tags("description"))?;
+    writeln!(out, "# licence {}; version {}; srcversion {}", tags("license"), tags("version"), tags("srcversion"))?;
+    writeln!(out, "# it gets at {} by {}", quoted(&families), symbols.join(", "))?;
+    writeln!(out, "[[module]]")?;
+    writeln!(out, "name = {:?}", name.as_str())?;
+    writeln!(out, "families = [{}]", quoted(&families))?;
+    writeln!(out, "# one of: {}", allowlists.policy.subsystem_names().collect::<Vec<_>>().join(", "))?;
+    writeln!(out, "subsystem = \"misc\"")?;
+    match &facts.digests {
+        Some(digests) if !facts.claims_intree() => {
+            writeln!(
+                out,
+                "# this very file; \"operator\", in allowlists of your own, if you answer for where it comes from"
+            )?;
+            writeln!(out, "proof = [\"sha256:{}\"]", text::digits(&digests.content))?;
+        }
+        _ => writeln!(out, "proof = [\"kernel\"]")?,
+    }
+    writeln!(out, "[[module.userspace]]")?;
+    writeln!(out, "# the name of a [[userspace]] of userspaces.toml, which has the evidence for each axis:")?;
+    let axes: Vec<String> = Axis::ALL.iter().map(|(name, _)| (*name).to_owned()).collect();
+    writeln!(out, "# {}", axes.join(", "))?;
+    writeln!(out, "name = \"\"")?;
+    writeln!(out, "part = \"\"")?;
+    writeln!(out, "coverage = {{ is = \"unknown\", evidence = \"\", checked = \"{today}\" }}")
+}

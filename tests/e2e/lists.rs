@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `symgate registry`: what the allowlists hold, and what is to be said of them.
+
+use std::path::Path;
+
+use crate::support::{Run, check, folder, root, run, testdata, validate, write};
+
+fn registry(args: &[&str]) -> Run {
+    run(["registry"].iter().chain(args))
+}
+
+/// A copy of the shipped allowlists in which something is replaced.
+fn changed(folder: &Path, file: &str, from: &str, to: &str) -> String {
+    for entry in std::fs::read_dir(root().join("allowlists")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let text = if name == file {
+            assert!(text.contains(from), "{file} has {from}");
+            text.replacen(from, to, 1)
+        } else {
+            text
+        };
+        write(folder, name, text);
+    }
+    folder.display().to_string()
+}
+
+#[test]
+fn every_registration_is_listed() {
+    let human = registry(&["list"]);
+    assert_eq!(human.status, 0, "{}", human.all());
+    let json = registry(&["list", "--format", "json"]).json();
+    validate(&json);
+    let rows = json["registrations"].as_array().unwrap();
+    assert_eq!(human.stdout.lines().count(), rows.len());
+    let markdown = registry(&["list", "--format", "markdown"]).stdout;
+    assert_eq!(markdown.lines().count(), rows.len() + 2);
+    assert!(markdown.lines().all(|line| line.matches('|').count() == 6), "{markdown}");
+    let habanalabs = rows.iter().find(|row| row["module"] == "habanalabs").unwrap();
+    assert_eq!((&habanalabs["standing"], &habanalabs["proof"][0]), (&"rejected".into(), &"kernel".into()));
+    let drm = markdown.lines().find(|line| line.starts_with("| `drm` |")).unwrap();
+    assert_eq!(drm, "| `drm` | dma-buf | drm | each of its importers owes its own | - |");
+}
+
+#[test]
+fn one_is_shown_with_its_evidence() {
+    let shown = registry(&["show", "vmwgfx"]).stdout;
+    for part in [
+        "module:vmwgfx",
+        "families     dma-buf",
+        "proof        kernel",
+        "standing     approved",
+        "mesa",
+        "checked on 20",
+    ] {
+        assert!(shown.contains(part), "{part}\n{shown}");
+    }
+    assert!(registry(&["show", "mesa"]).stdout.starts_with("Mesa  https://gitlab.freedesktop.org/mesa/mesa"));
+    let unknown = registry(&["show", "nobody"]);
+    assert_eq!(unknown.status, 2, "{}", unknown.all());
+    assert!(unknown.stderr.contains("no module and no userspace is recorded by the name \"nobody\""));
+}
+
+#[test]
+fn what_is_shipped_has_nothing_old_or_dead() {
+    let run = registry(&["lint", "--today", "2026-12-01"]);
+    // What is rejected is known to be, and waived for a time.
+    let said: Vec<&str> = run.stdout.lines().collect();
+    assert_eq!(said.len(), 1, "{}", run.all());
+    assert!(
+        said[0].starts_with("allowlists/modules.toml:") && said[0].contains("the best userspace of habanalabs, "),
+        "{}",
+        said[0]
+    );
+    assert_eq!(run.status, 1);
+}
+
+#[test]
+fn what_is_old_dead_or_leads_nowhere_is_told_with_its_place() {
+    let told = |file: &str, from: &str, to: &str, args: &[&str], message: &str| {
+        let folder = folder();
+        let path = changed(folder.path(), file, from, to);
+        let run = registry(&[&["lint", "--allowlists", &path][..], args].concat());
+        assert_eq!(run.status, 1, "{}", run.all());
+        let said = run.stdout.replace(&path, "@DIR@");
+        assert!(said.contains(message), "{message}\n{said}");
+    };
+    let today = ["--today", "2026-12-01"];
+    told(
+        "userspaces.toml",
+        "checked = \"2026-11-01\" }",
+        "checked = \"2024-01-01\" }",
+        &today,
+        "@DIR@/userspaces.toml:11:",
+    );
+    told(
+        "userspaces.toml",
+        "checked = \"2026-11-01\" }",
+        "checked = \"2027-01-01\" }",
+        &today,
+        "the licence of mesa was checked on 2027-01-01, which is to come",
+    );
+    told(
+        "modules.toml",
+        "[[module.userspace]]\nname = \"xrt\"",
+        "[[module.userspace]]\nname = \"mesa\"",
+        &today,
+        "no registration names the userspace xrt",
+    );
+    told("waivers.toml", "2027-11-30", "2026-11-30", &today, "the waiver for habanalabs expired on 2026-11-30");
+    told("waivers.toml", "2027-11-30", "2036-11-30", &today, "the waiver for habanalabs holds for 3652 more days");
+    let tree = testdata("6.1").display().to_string();
+    told(
+        "modules.toml",
+        "name = \"amdgpu\"",
+        "name = \"amdgpux\"",
+        &[&today[..], &["--against", &tree]].concat(),
+        "no module of the tree is named amdgpux",
+    );
+    // What can't be read is told by all of its faults, as everywhere.
+    let folder = folder();
+    let path = changed(folder.path(), "modules.toml", "name = \"amdgpu\"", "nmae = \"amdgpu\"");
+    let run = registry(&["lint", "--allowlists", &path]);
+    assert_eq!(run.status, 2, "{}", run.all());
+    assert!(run.stderr.contains("modules.toml:7:1: "), "{}", run.all());
+}
+
+#[test]
+fn a_project_that_nobody_works_on_stands_in_part_only() {
+    let folder = folder();
+    let path = changed(
+        folder.path(),
+        "userspaces.toml",
+        "activity      = { is = \"2026-10-29\"",
+        "activity      = { is = \"2020-10-29\"",
+    );
+    let rows = registry(&["list", "--allowlists", &path, "--format", "json"]).json();
+    let vmwgfx =
+        rows["registrations"].as_array().unwrap().iter().find(|row| row["module"] == "vmwgfx").unwrap().clone();
+    assert_eq!((&vmwgfx["standing"], &vmwgfx["because"][0]), (&"partial".into(), &"activity is 2020-10-29".into()));
+}
+
+#[test]
+fn a_new_registration_can_be_filled_in() {
+    let module = testdata("6.1/sg_get.ko").display().to_string();
+    let symvers = testdata("6.1/Module.symvers").display().to_string();
+    let new = registry(&["new", &module]);
+    assert_eq!(new.status, 0, "{}", new.all());
+    let filled = new
+        .stdout
+        .replace("name = \"\"\npart = \"\"", "name = \"mesa\"\npart = \"all\"")
+        .replace("is = \"unknown\", evidence = \"\"", "is = \"unproven\", evidence = \"test\"");
+    let folder = folder();
+    write(folder.path(), "modules.toml", &filled);
+    let judged = |module: &str| {
+        check(&["--add-allowlists", &folder.path().display().to_string(), "--symvers", &symvers, module])
+    };
+    let run = judged(&module);
+    assert_eq!(run.status, 0, "{filled}\n{}", run.all());
+    // It is for this very file.
+    let mut other = std::fs::read(&module).unwrap();
+    let last = other.len() - 1;
+    other[last] ^= 1;
+    let run = judged(&write(folder.path(), "sg_get.ko", other));
+    assert!(run.stdout.contains("denied[SG004 identity]"), "{}", run.all());
+}
