@@ -49,6 +49,16 @@ pub(crate) fn shown(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.chars().map(escape).collect())
 }
 
+/// A text as TOML quotes it.
+pub(crate) fn quoted(text: &str) -> String {
+    let escape = |c: char| match c {
+        '"' | '\\' => format!("\\{c}"),
+        c if acts(c) => format!("\\U{:08X}", u32::from(c)),
+        c => c.to_string(),
+    };
+    format!("\"{}\"", text.chars().map(escape).collect::<String>())
+}
+
 /// A list for a sentence: the first few, and how many more.
 pub(crate) fn list(items: &[impl AsRef<str>]) -> String {
     let shown = items.iter().take(limits::NAMED).map(AsRef::as_ref).collect::<Vec<_>>().join(", ");

@@ -27,6 +27,12 @@ impl Date {
 }
 
 impl Date {
+    /// The day that comes so many days later; none where there are no more.
+    #[must_use]
+    pub fn after_days(self, days: i64) -> Option<Self> {
+        self.0.checked_add(time::Duration::days(days)).map(Self)
+    }
+
     /// How many days it is after another; fewer than none if it is before it.
     #[must_use]
     pub fn days_since(self, other: Self) -> i64 {

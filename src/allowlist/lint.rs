@@ -35,6 +35,7 @@ pub fn lint(allowlists: &Allowlists, today: Date, tree: Option<&BTreeSet<ModuleN
     linter.userspaces();
     linter.registrations();
     linter.waivers();
+    linter.known();
     if let Some(tree) = tree {
         linter.against(tree);
     }
@@ -113,6 +114,18 @@ impl Linter<'_> {
                 self.say(&waiver.place, format!("the waiver for {} expired on {}", waiver.module, waiver.expires));
             } else if left > LONG {
                 self.say(&waiver.place, format!("the waiver for {} holds for {left} more days", waiver.module));
+            }
+        }
+    }
+
+    fn known(&mut self) {
+        for (name, known) in &self.allowlists.known {
+            let age = self.today.days_since(known.checked);
+            if age > i64::from(self.allowlists.policy.evidence_days) {
+                self.say(&known.place, format!("what is known of {name} was checked {age} days ago"));
+            }
+            if self.allowlists.registrations.contains_key(name) {
+                self.say(&known.place, format!("{name} is registered, too: its registration says how it stands"));
             }
         }
     }

@@ -4,21 +4,23 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
 use super::registration::{self, Registry};
-use super::source::{Fault, SourceFile};
-use super::{Allowlists, policy, userspace, waiver};
+use super::source::{Fault, Place, SourceFile};
+use super::{Allowlists, known, policy, userspace, waiver};
 use crate::limits;
 use crate::text;
 
 /// The data that ships with symgate.
-const EMBEDDED: [(&str, &str); 5] = [
+const EMBEDDED: [(&str, &str); 6] = [
     ("policy.toml", include_str!("../../allowlists/policy.toml")),
     ("userspaces.toml", include_str!("../../allowlists/userspaces.toml")),
     ("modules.toml", include_str!("../../allowlists/modules.toml")),
     ("facades.toml", include_str!("../../allowlists/facades.toml")),
+    ("known.toml", include_str!("../../allowlists/known.toml")),
     ("waivers.toml", include_str!("../../allowlists/waivers.toml")),
 ];
 
@@ -81,11 +83,12 @@ impl Allowlists {
         let Some(policy_file) = base.files.get("policy.toml") else {
             return Err(LoadError::Layout { path: PathBuf::from(&base.name), reason: "there is no policy.toml in it" });
         };
-        let Some(policy) = policy::read(policy_file, &mut faults) else { return Err(LoadError::Faults(faults)) };
+        let Some(policy) = policy::read(policy_file, rules, &mut faults) else { return Err(LoadError::Faults(faults)) };
         let mut allowlists = Self {
             policy,
             userspaces: BTreeMap::new(),
             registrations: BTreeMap::new(),
+            known: BTreeMap::new(),
             waivers: Vec::new(),
             source: base.name.clone(),
             sha256: String::new(),
@@ -98,7 +101,9 @@ impl Allowlists {
             }
             allowlists.source.push_str(" + ");
             allowlists.source.push_str(&folder.name);
+            let before = allowlists.clone();
             allowlists.add(folder, rules, &mut hash, &mut faults);
+            allowlists.check_lock(&before, &mut faults);
         }
         if faults.is_empty() {
             allowlists.sha256 = text::digits(&hash.finalize());
@@ -106,6 +111,29 @@ impl Allowlists {
         } else {
             faults.sort();
             Err(LoadError::Faults(faults))
+        }
+    }
+
+    /// What an added folder says of what the policy has locked is a fault.
+    fn check_lock(&self, before: &Self, faults: &mut Vec<Fault>) {
+        let lock = &self.policy.lock;
+        let fault = |place: &Place, what: String, lock: &Place| Fault {
+            file: Arc::clone(&place.file),
+            line: place.line,
+            column: place.column,
+            message: format!("{what} is locked by {lock}"),
+        };
+        for (name, by) in &lock.modules {
+            let (old, new) = (before.registrations.get(name), self.registrations.get(name));
+            if let Some(new) = new.filter(|new| old.is_none_or(|old| old.place != new.place)) {
+                faults.push(fault(&new.place, format!("the registration of {name}"), by));
+            }
+        }
+        for waiver in self.waivers.iter().skip(before.waivers.len()) {
+            let by = lock.modules.get(&waiver.module).or_else(|| lock.rules.get(&waiver.rule));
+            faults.extend(
+                by.map(|by| fault(&waiver.place, format!("what {} may do by {}", waiver.module, waiver.rule), by)),
+            );
         }
     }
 
@@ -131,6 +159,9 @@ impl Allowlists {
             if let Some(file) = files.get(name) {
                 registration::read(file, facades, &registry, &mut self.registrations, faults);
             }
+        }
+        if let Some(file) = files.get("known.toml") {
+            known::read(file, &mut self.known, faults);
         }
         if let Some(file) = files.get("waivers.toml") {
             self.waivers.extend(waiver::read(file, &self.policy, rules, faults));

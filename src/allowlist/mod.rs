@@ -6,6 +6,7 @@
 
 pub mod date;
 mod demand;
+mod known;
 pub mod lint;
 mod load;
 mod policy;
@@ -19,8 +20,9 @@ use std::collections::BTreeMap;
 
 pub use date::Date;
 pub use demand::Demand;
+pub use known::Known;
 pub use load::{Folder, LoadError, Origin};
-pub use policy::{Family, Policy, Subsystem};
+pub use policy::{Family, Lock, Policy, Subsystem};
 pub use registration::{Owes, Registration, Use};
 pub use source::{Fault, Place, SourceFile};
 pub use standing::{Assessment, Standing, assess};
@@ -46,6 +48,8 @@ pub struct Allowlists {
     pub userspaces: BTreeMap<String, Userspace>,
     /// The registrations by module.
     pub registrations: BTreeMap<ModuleName, Registration>,
+    /// What is known of modules from outside the kernel.
+    pub known: BTreeMap<ModuleName, Known>,
     /// The waivers in file order.
     pub waivers: Vec<Waiver>,
     /// Where it all comes from, for reports.

@@ -2,6 +2,7 @@
 //! From recorded axes to a standing, by the criteria of the module's subsystem.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::Serialize;
 
@@ -34,6 +35,17 @@ impl From<Outcome> for Standing {
             Outcome::Unknown => Self::Unknown,
             Outcome::Unmet => Self::Rejected,
         }
+    }
+}
+
+impl FromStr for Standing {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let all = [Self::Approved, Self::Partial, Self::Pending, Self::Unknown, Self::Rejected];
+        all.into_iter()
+            .find(|standing| standing.to_string() == text)
+            .ok_or_else(|| format!("{text:?} is no standing; there are {}", all.map(|one| one.to_string()).join(", ")))
     }
 }
 

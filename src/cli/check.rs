@@ -9,7 +9,7 @@ use clap::ValueEnum;
 use super::Exit;
 use super::common::{CliError, InputArgs, OutputArgs, TrustArgs, today};
 use super::output::{self, Stream};
-use crate::allowlist::Date;
+use crate::allowlist::{Date, Lock};
 use crate::gate::{Context, Level, Profile, Terms, rules};
 use crate::input::{InputError, InputErrorKind};
 use crate::report::{self, CheckReport};
@@ -115,7 +115,7 @@ fn rule(text: &str) -> Result<&'static str, String> {
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let allowlists = args.input.load_allowlists()?;
     let today = today(args.today, allowlists.policy.date)?;
-    let overrides = overrides(args)?;
+    let overrides = overrides(args, &allowlists.policy.lock)?;
     args.input.in_pool(|| {
         let mut gathered = args.input.gather(&args.inputs, &args.trust, &allowlists, true)?;
         if args.allow_empty {
@@ -152,10 +152,14 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     })?
 }
 
-fn overrides(args: &Args) -> Result<BTreeMap<String, Level>, CliError> {
+fn overrides(args: &Args, lock: &Lock) -> Result<BTreeMap<String, Level>, CliError> {
     let mut overrides = BTreeMap::new();
     for (level, rules) in [(Level::Deny, &args.deny), (Level::Warn, &args.warn), (Level::Allow, &args.allow)] {
         for rule in rules {
+            // To be stricter than the policy is nobody's harm.
+            if let Some(by) = lock.rules.get(*rule).filter(|_| level != Level::Deny) {
+                return Err(CliError::Usage(format!("{rule} is locked by {by}, and can't be set to {level}")));
+            }
             if overrides.insert((*rule).to_owned(), level).is_some_and(|other| other != level) {
                 return Err(CliError::Usage(format!("{rule} is set to two levels at once")));
             }

@@ -75,20 +75,20 @@ pub(super) struct InputArgs {
 }
 
 /// What counts as a kernel's own: a module's name is only a claim.
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(super) struct TrustArgs {
     /// A folder that the kernel was built in, or that its modules are installed in (lib/modules/VERSION): what its
     /// modules.order lists is the kernel's own
     #[arg(long, value_name = "DIR")]
-    kernel_build: Vec<PathBuf>,
+    pub(super) kernel_build: Vec<PathBuf>,
 
     /// A package of the kernel: the modules in it are the kernel's own
     #[arg(long, value_name = "FILE")]
-    kernel_package: Vec<PathBuf>,
+    pub(super) kernel_package: Vec<PathBuf>,
 
     /// Certificates of the kernel's own keys (PEM, DER), or the kernel image that has them built in
     #[arg(long, value_name = "FILE")]
-    trusted_keys: Vec<PathBuf>,
+    pub(super) trusted_keys: Vec<PathBuf>,
 
     /// Verify the signatures of all modules, not only of those whose identity matters
     #[arg(long)]

@@ -9,7 +9,7 @@ use super::json::write_document;
 use super::style::{FAINT, STRONG};
 use crate::allowlist::{Allowlists, Axis, Date, Owes, Record, Registration, Standing, Userspace, assess};
 use crate::exports::ExportTable;
-use crate::gate::Candidate;
+use crate::gate::{Candidate, Judgement, Severity};
 use crate::module::ModuleName;
 use crate::text;
 use crate::tier;
@@ -191,13 +191,13 @@ pub fn new(
         }
     }
     let tags = |tag| facts.modinfo.all(tag).map(|value| text::shown(value).into_owned()).collect::<Vec<_>>().join(", ");
-    let quoted = |texts: &[String]| texts.iter().map(|text| format!("{text:?}")).collect::<Vec<_>>().join(", ");
+    let quoted = |texts: &[String]| texts.iter().map(|text| text::quoted(text)).collect::<Vec<_>>().join(", ");
     let today: Date = allowlists.policy.date;
     writeln!(out, "# {}: {}", text::shown(path), tags("description"))?;
     writeln!(out, "# licence {}; version {}; srcversion {}", tags("license"), tags("version"), tags("srcversion"))?;
     writeln!(out, "# it gets at {} by {}", quoted(&families), symbols.join(", "))?;
     writeln!(out, "[[module]]")?;
-    writeln!(out, "name = {:?}", name.as_str())?;
+    writeln!(out, "name = {}", text::quoted(name.as_str()))?;
     writeln!(out, "families = [{}]", quoted(&families))?;
     writeln!(out, "# one of: {}", allowlists.policy.subsystem_names().collect::<Vec<_>>().join(", "))?;
     writeln!(out, "subsystem = \"misc\"")?;
@@ -218,4 +218,58 @@ pub fn new(
     writeln!(out, "name = \"\"")?;
     writeln!(out, "part = \"\"")?;
     writeln!(out, "coverage = {{ is = \"unknown\", evidence = \"\", checked = \"{today}\" }}")
+}
+
+/// What the waivers of a baseline have in common.
+#[derive(Debug)]
+pub struct Baseline<'b> {
+    /// Who answers for them.
+    pub owner: &'b str,
+    /// The day that they are of.
+    pub today: Date,
+    /// The last day on which they hold.
+    pub expires: Date,
+}
+
+/// Waivers for all that is denied.
+pub fn baseline(out: &mut dyn Write, baseline: &Baseline<'_>, modules: &[Judgement<'_>]) -> io::Result<()> {
+    let Baseline { owner, today, expires } = baseline;
+    let mut written: Vec<String> = Vec::new();
+    for judgement in modules {
+        let subject = &judgement.subject;
+        let proof = match &subject.facts.digests {
+            _ if subject.is_kernels_own() => "kernel".to_owned(),
+            Some(digests) => format!("sha256:{}", text::digits(&digests.content)),
+            // What could not be hashed proves nothing.
+            None => continue,
+        };
+        let denied = judgement.findings.iter().filter(|finding| finding.severity == Severity::Deny);
+        for finding in denied.filter(|finding| finding.waiver.is_none()) {
+            let symbols: Vec<String> = finding.symbols.iter().map(|symbol| text::quoted(symbol)).collect();
+            let mut waiver = String::from("\n[[waiver]]\n");
+            let mut field = |name: &str, value: &str| waiver.push_str(&format!("{name} = {value}\n"));
+            field("module", &text::quoted(&finding.module));
+            field("rule", &text::quoted(finding.rule));
+            if let Some(family) = &finding.family {
+                field("family", &text::quoted(family));
+            }
+            if let Some(key) = &finding.key {
+                field("key", &text::quoted(key));
+            }
+            field("symbols", &format!("[{}]", symbols.join(", ")));
+            field("proof", &format!("[{}]", text::quoted(&proof)));
+            field("reason", &text::quoted(&format!("was there on {today}: {}", finding.message)));
+            field("owner", &text::quoted(owner));
+            field("expires", &text::quoted(&expires.to_string()));
+            // The same module may be there twice.
+            if !written.contains(&waiver) {
+                written.push(waiver);
+            }
+        }
+    }
+    writeln!(
+        out,
+        "# What symgate would have denied on {today}. Each holds for this very module and these symbols only."
+    )?;
+    written.iter().try_for_each(|waiver| write!(out, "{waiver}"))
 }

@@ -3,6 +3,8 @@
 
 use std::path::Path;
 
+use serde_json::Value;
+
 use crate::support::{Run, check, folder, root, run, testdata, validate, write};
 
 fn registry(args: &[&str]) -> Run {
@@ -92,7 +94,7 @@ fn what_is_old_dead_or_leads_nowhere_is_told_with_its_place() {
         "checked = \"2026-11-01\" }",
         "checked = \"2024-01-01\" }",
         &today,
-        "@DIR@/userspaces.toml:11:",
+        "the licence of mesa was checked 1065 days ago, and the policy asks for 550",
     );
     told(
         "userspaces.toml",
@@ -164,4 +166,118 @@ fn a_new_registration_can_be_filled_in() {
     other[last] ^= 1;
     let run = judged(&write(folder.path(), "sg_get.ko", other));
     assert!(run.stdout.contains("denied[SG004 identity]"), "{}", run.all());
+}
+
+#[test]
+fn what_is_known_of_a_module_is_said_and_permits_nothing() {
+    let folder = folder();
+    let evdi = write(folder.path(), "evdi.ko", crate::support::ko::Ko::importing("evdi", &["dma_buf_get"]).build());
+    let run = check(&[&evdi]);
+    assert_eq!(run.status, 1, "{}", run.all());
+    let known = "help: a module of this name is known (https://github.com/DisplayLink/evdi (2026-02-09), Debian evdi-dkms \
+                 1.15.1), and its userspace is partial: ";
+    assert!(run.stdout.contains(known), "{}", run.all());
+    let bad = changed(folder.path(), "known.toml", "standing = \"partial\"", "standing = \"fine\"");
+    let run = registry(&["lint", "--allowlists", &bad]);
+    assert_eq!(run.status, 2, "{}", run.all());
+    assert!(run.stderr.contains("\"fine\" is no standing; there are approved, partial"), "{}", run.all());
+}
+
+#[test]
+fn what_an_operator_locks_stands() {
+    let folder = folder();
+    let locked = "[lock]\nrules = [\"SG001\"]\nmodules = [\"vmwgfx\"]\n\n[native]\n";
+    let own = changed(&folder.path().join("own"), "policy.toml", "[native]\n", locked);
+    let module = testdata("6.1/sg_get.ko").display().to_string();
+    let checked = |more: &[&str]| check(&[&["--allowlists", &own, &module][..], more].concat());
+    assert_eq!(checked(&[]).status, 1);
+    assert_eq!(checked(&["--deny", "SG001"]).status, 1);
+    for option in ["--allow", "--warn"] {
+        let run = checked(&[option, "SG001"]);
+        assert_eq!(run.status, 2, "{}", run.all());
+        assert!(run.stderr.contains("SG001 is locked by ") && run.stderr.contains("policy.toml:"), "{}", run.all());
+        assert_eq!(checked(&[option, "SG006"]).status, 1);
+    }
+    let added = |file: &str, text: &str| {
+        let add = folder.path().join(file);
+        write(&add, file, text);
+        checked(&["--add-allowlists", &add.display().to_string()])
+    };
+    let waiver = |module: &str, rule: &str| {
+        format!(
+            "[[waiver]]\nmodule = \"{module}\"\nrule = \"{rule}\"\nfamily = \"dma-buf\"\nsymbols = [\"dma_buf_get\"]\n\
+             proof = [\"operator\"]\nreason = \"x\"\nowner = \"x\"\nexpires = \"2026-12-31\"\n"
+        )
+    };
+    for (text, status) in
+        [(waiver("sg_get", "SG001"), 2), (waiver("vmwgfx", "SG003"), 2), (waiver("sg_get", "SG003"), 1)]
+    {
+        let run = added("waivers.toml", &text);
+        assert_eq!(run.status, status, "{text}\n{}", run.all());
+        assert_eq!(run.stderr.contains(" is locked by "), status == 2, "{}", run.all());
+    }
+    let module = "[[module]]\nname = \"vmwgfx\"\nfamilies = [\"dma-buf\"]\nsubsystem = \"drm\"\n";
+    let run = added("modules.toml", module);
+    assert!(run.stderr.contains("the registration of vmwgfx is locked by "), "{}", run.all());
+}
+
+#[test]
+fn a_baseline_lets_through_what_is_there_and_nothing_more() {
+    let tree = testdata("6.1").display().to_string();
+    let symvers = format!("{tree}/Module.symvers");
+    let judged = |more: &[&str]| check(&[&["--symvers", &symvers, "--kernel-build", &tree][..], more].concat());
+    assert_eq!(judged(&[&tree]).status, 1);
+    let args =
+        ["init", "--from", &tree, "--owner", "the \"kernel\" team", "--symvers", &symvers, "--today", "2026-12-01"];
+    let init = registry(&[&args[..], &["--kernel-build", &tree]].concat());
+    assert_eq!(init.status, 0, "{}", init.all());
+    let folder = folder();
+    write(folder.path(), "waivers.toml", &init.stdout);
+    let added = folder.path().display().to_string();
+    let run = judged(&["--add-allowlists", &added, &tree]);
+    assert_eq!(run.status, 0, "{}\n{}", init.stdout, run.all());
+    assert!(run.stdout.contains("by the \"kernel\" team: was there on 2026-12-01: "), "{}", run.all());
+    // The same on the last day, and nothing on the next.
+    let on = |day: &str| {
+        let args =
+            ["check", "--today", day, "--symvers", &symvers, "--add-allowlists", &added, "testdata/6.1/sg_get.ko"];
+        run_status(&args)
+    };
+    assert_eq!((on("2027-05-30"), on("2027-05-31")), (0, 1));
+    // Another file of the same name, and the same with one symbol more.
+    let mut other = std::fs::read(testdata("6.1/sg_get.ko")).unwrap();
+    let last = other.len() - 1;
+    other[last] ^= 1;
+    let run = judged(&["--add-allowlists", &added, &write(folder.path(), "sg_get.ko", other)]);
+    assert_eq!(run.status, 1, "{}", run.all());
+}
+
+fn run_status(args: &[&str]) -> i32 {
+    run(args).status
+}
+
+#[test]
+fn editors_know_the_files() {
+    for name in ["policy", "userspaces", "modules", "facades", "known", "waivers"] {
+        let text = std::fs::read_to_string(root().join(format!("allowlists/{name}.toml"))).unwrap();
+        let schema = format!("docs/schema/{name}.json");
+        assert!(text.contains(&format!("\n#:schema ../{schema}\n")), "{name}");
+        let schema: Value = serde_json::from_str(&std::fs::read_to_string(root().join(schema)).unwrap()).unwrap();
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        let document: Value = toml::from_str(&text).unwrap();
+        let errors: Vec<String> =
+            validator.iter_errors(&document).map(|error| format!("{}: {error}", error.instance_path())).collect();
+        assert!(errors.is_empty(), "{name}: {}", errors.join("\n"));
+        // A misspelt field is one for the editor, too.
+        let misspelt: Value =
+            toml::from_str(&text.replacen("name = ", "nmae = ", 1).replacen("module = ", "modul = ", 1)).unwrap();
+        assert!(!validator.is_valid(&misspelt), "{name}");
+    }
+}
+
+#[test]
+fn the_readme_shows_who_is_registered() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let table = registry(&["list", "--format", "markdown"]).stdout;
+    assert!(readme.contains(&table), "symgate registry list --format markdown prints another table than README.md shows");
 }

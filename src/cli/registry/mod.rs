@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `symgate registry`: the allowlists themselves.
 
+mod init;
 mod lint;
 mod list;
 mod new;
@@ -20,6 +21,7 @@ pub(super) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Init(init::Args),
     Lint(lint::Args),
     List(list::Args),
     Show(show::Args),
@@ -28,6 +30,7 @@ enum Command {
 
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     match &args.command {
+        Command::Init(args) => init::run(args),
         Command::Lint(args) => lint::run(args),
         Command::List(args) => list::run(args),
         Command::Show(args) => show::run(args),

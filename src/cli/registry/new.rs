@@ -27,8 +27,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let allowlists = args.allowlists.load()?;
     // Its content's hash is one of the proofs that it can be registered with.
-    let mut trust = TrustArgs::default();
-    trust.verify_signatures = true;
+    let trust = TrustArgs { verify_signatures: true, ..TrustArgs::default() };
     let gathered = InputArgs::default().gather(&args.modules, &trust, &allowlists, true)?;
     output::say_errors(&gathered.errors);
     output::write(&args.output, Stream::Stdout, &args.modules, |out| {

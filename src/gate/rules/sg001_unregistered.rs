@@ -2,6 +2,7 @@
 //! SG001: an acquiring symbol of a family is imported by a module that is not registered for the family.
 
 use super::{Rule, names};
+use crate::allowlist::Known;
 use crate::gate::{Draft, Severity, Subject, Weight};
 use crate::text::list;
 
@@ -29,12 +30,19 @@ fn check(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
                 (format!("is registered for {} only", families.join(", ")), Some(registration.place.clone()))
             }
         };
+        let known = subject.context.allowlists.known.get(&subject.name).map(|known| {
+            let Known { source, userspace, standing, place, .. } = known;
+            format!(
+                "a module of this name is known ({source}), and its userspace is {standing}: {userspace} ({place}); "
+            )
+        });
         drafts.push(Draft {
             family: Some(family.to_owned()),
             symbols: names(&imports),
             help: Some(format!(
-                "if an open userspace drives it, register {} for {family} with that userspace (modules.toml); \
+                "{}if an open userspace drives it, register {} for {family} with that userspace (modules.toml); \
                  to let it through for a time, waive it (waivers.toml); `symgate explain SG001` tells how",
+                known.unwrap_or_default(),
                 subject.name
             )),
             decided_by,
