@@ -94,6 +94,8 @@ impl Family {
 pub struct Subsystem {
     /// The axes that have to be met.
     pub asks: BTreeSet<Axis>,
+    /// The projects that everybody has to use, where there are such.
+    pub projects: BTreeSet<String>,
     /// Where it stands.
     pub place: Place,
 }
@@ -195,6 +197,8 @@ struct RawFamily {
 struct RawSubsystem {
     name: Spanned<String>,
     asks: Vec<Spanned<String>>,
+    #[serde(default)]
+    projects: BTreeSet<String>,
     #[expect(dead_code, reason = "must be there: a criterion without its source is nobody's")]
     source: String,
 }
@@ -233,7 +237,7 @@ pub(super) fn read(file: &SourceFile, rules: &[&str], faults: &mut Vec<Fault>) -
     }
     for raw in raw.subsystem {
         let asks = raw.asks.iter().filter_map(|axis| file.read(axis, faults)).collect();
-        let subsystem = Subsystem { asks, place: file.place(&raw.name.span()) };
+        let subsystem = Subsystem { asks, projects: raw.projects, place: file.place(&raw.name.span()) };
         if policy.subsystems.insert(raw.name.get_ref().clone(), subsystem).is_some() {
             faults.push(file.fault(&raw.name.span(), format!("the subsystem {:?} is there twice", raw.name.get_ref())));
         }

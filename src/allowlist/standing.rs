@@ -87,6 +87,11 @@ pub fn assess(allowlists: &Allowlists, registration: &Registration) -> Option<As
 fn assess_use(subsystem: &Subsystem, usage: &Use, userspace: &Userspace) -> Assessment {
     let mut worst = Outcome::Met;
     let mut because = Vec::new();
+    if !subsystem.projects.is_empty() && !subsystem.projects.contains(&usage.userspace) {
+        worst = Outcome::Partly;
+        let projects: Vec<_> = subsystem.projects.iter().cloned().collect();
+        because.push(format!("it is not the subsystem's own project ({})", projects.join(", ")));
+    }
     for &axis in &subsystem.asks {
         let record: Option<&Record> = if axis == Axis::Coverage { Some(&usage.coverage) } else { userspace.axis(axis) };
         let outcome = record.map_or(Outcome::Unknown, |record| record.outcome);

@@ -143,7 +143,7 @@ struct RawFile {
 struct RawUserspace {
     name: Spanned<String>,
     title: String,
-    url: String,
+    url: Spanned<String>,
     licence: RawRecord,
     upstream: RawRecord,
     kind: RawRecord,
@@ -179,11 +179,14 @@ pub(super) fn read(file: &SourceFile, policy: &Policy, faults: &mut Vec<Fault>) 
         let mut userspace = Userspace {
             name: name.get_ref().clone(),
             title: title.clone(),
-            url: url.clone(),
+            url: url.get_ref().clone(),
             place: file.place(&name.span()),
             axes: BTreeMap::new(),
         };
         let span = name.span();
+        if !["https://", "http://", "git://"].iter().any(|scheme| url.get_ref().starts_with(scheme)) {
+            faults.push(file.fault(&url.span(), format!("{:?} is no address", url.get_ref())));
+        }
         let records = [
             (Axis::Licence, raw.licence),
             (Axis::Upstream, raw.upstream),

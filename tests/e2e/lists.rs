@@ -279,5 +279,8 @@ fn editors_know_the_files() {
 fn the_readme_shows_who_is_registered() {
     let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
     let table = registry(&["list", "--format", "markdown"]).stdout;
-    assert!(readme.contains(&table), "symgate registry list --format markdown prints another table than README.md shows");
+    assert!(
+        readme.contains(&table),
+        "symgate registry list --format markdown prints another table than README.md shows"
+    );
 }

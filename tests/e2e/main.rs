@@ -6,6 +6,7 @@
 mod bombs;
 mod check;
 mod containers;
+mod criteria;
 mod determinism;
 mod doors;
 mod hostile;
