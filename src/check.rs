@@ -102,9 +102,13 @@ impl Gathered {
             let needs_proof = gets_at_one || is_named(facts);
             Asked {
                 cross_check: inputs.cross_check || !facts.claims_intree() || gets_at_one,
-                // What is in its place needs no other proof; where there are keys, its signature may not be broken all the
-                // same.
-                digest: inputs.verify_all || (needs_proof && (named.asks_for_keys() || trust.place(origin).is_none())),
+                // What is in its place needs no other proof, unless it is registered by its content; where there are keys, its
+                // signature may not be broken all the same.
+                digest: inputs.verify_all
+                    || (needs_proof
+                        && (named.asks_for_keys()
+                            || trust.place(origin).is_none()
+                            || facts.name.as_ref().is_some_and(|name| allowlists.asks_for_content(name)))),
             }
         };
         // Who gets at a family was cross-checked, so that of most modules nothing is looked up again.
@@ -122,20 +126,17 @@ impl Gathered {
             })
             .collect();
         trust.add_keys(keys?);
-        let prove = |origin: Origin<'_>, facts: &ModuleFacts| {
-            if needs_proof(facts) { trust.prove(origin, facts) } else { None }
+        let candidate = |path: String, facts: ModuleFacts, origin: Origin<'_>| {
+            let signature = facts.digests.is_some().then(|| trust.verify(origin, &facts)).flatten();
+            let proof = needs_proof(&facts).then(|| trust.prove(origin, signature.as_ref())).flatten();
+            Candidate { path, facts, proof, signature }
         };
-        let mut modules = Vec::with_capacity(files.len());
         let mut module_files = files.len();
-        for (file, facts) in files.into_iter().zip(facts) {
-            match facts {
-                Ok(facts) => {
-                    let proof = prove(Origin::File(&file.path), &facts);
-                    modules.push(Candidate { path: file.label, facts, proof });
-                }
-                Err(error) => errors.push(error),
-            }
-        }
+        let (read, failed): (Vec<_>, Vec<_>) = files.into_iter().zip(facts).partition(|(_, facts)| facts.is_ok());
+        errors.extend(failed.into_iter().filter_map(|(_, facts)| facts.err()));
+        let read = read.into_par_iter().filter_map(|(file, facts)| Some((file, facts.ok()?)));
+        let mut modules: Vec<Candidate> =
+            read.map(|(file, facts)| candidate(file.label, facts, Origin::File(&file.path))).collect();
         for (package, read) in packaged {
             match read {
                 Err(kind) => errors.push(InputError::new(package.label, kind)),
@@ -143,10 +144,7 @@ impl Gathered {
                     module_files += members.len();
                     for member in members {
                         match member {
-                            Ok((path, facts)) => {
-                                let proof = prove(Origin::Package(&package.path), &facts);
-                                modules.push(Candidate { path, facts, proof });
-                            }
+                            Ok((path, facts)) => modules.push(candidate(path, facts, Origin::Package(&package.path))),
                             Err(error) => errors.push(error),
                         }
                     }

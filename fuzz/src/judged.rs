@@ -59,7 +59,7 @@ fn gathered(facts: &ModuleFacts) -> Gathered {
     for export in &facts.exports {
         exports.add(Provided { export: export.clone(), path: LABEL.into(), provider: provider.clone() });
     }
-    let modules = vec![Candidate { path: LABEL.to_owned(), facts: facts.clone(), proof: None }];
+    let modules = vec![Candidate { path: LABEL.to_owned(), facts: facts.clone(), proof: None, signature: None }];
     Gathered {
         modules,
         module_files: 1,

@@ -155,9 +155,10 @@ impl Allowlists {
             }
         }
         let registry = Registry { policy: &self.policy, userspaces: &self.userspaces };
+        let mut here = BTreeMap::new();
         for (name, facades) in [("facades.toml", true), ("modules.toml", false)] {
             if let Some(file) = files.get(name) {
-                registration::read(file, facades, &registry, &mut self.registrations, faults);
+                registration::read(file, facades, &registry, &mut self.registrations, &mut here, faults);
             }
         }
         if let Some(file) = files.get("known.toml") {

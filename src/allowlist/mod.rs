@@ -32,6 +32,14 @@ pub use waiver::Waiver;
 use crate::module::ModuleName;
 
 impl Allowlists {
+    /// Whether what is registered or waived under a name is so by its content.
+    #[must_use]
+    pub fn asks_for_content(&self, name: &ModuleName) -> bool {
+        let registered = self.registrations.get(name).into_iter().flat_map(|entry| &entry.proof);
+        let waived = self.waivers.iter().filter(|waiver| waiver.module == *name).flat_map(|waiver| &waiver.proof);
+        registered.chain(waived).any(|demand| matches!(demand, Demand::Content(_)))
+    }
+
     /// Whether a name is registered or waived.
     #[must_use]
     pub fn names(&self, name: &ModuleName) -> bool {

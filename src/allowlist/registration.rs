@@ -132,12 +132,14 @@ pub(super) struct Registry<'r> {
     pub(super) userspaces: &'r BTreeMap<String, Userspace>,
 }
 
-/// Reads `modules.toml`, or `facades.toml` where `facades` says so.
+/// Reads `modules.toml`, or `facades.toml` where `facades` says so. An added folder may register a module anew; `here` is
+/// what this one registered so far, for it may not do so twice.
 pub(super) fn read(
     file: &SourceFile,
     facades: bool,
     registry: &Registry<'_>,
     into: &mut BTreeMap<ModuleName, Registration>,
+    here: &mut BTreeMap<ModuleName, Place>,
     faults: &mut Vec<Fault>,
 ) {
     let entries = if facades {
@@ -155,12 +157,10 @@ pub(super) fn read(
     for raw in entries {
         let span = raw.name.span();
         let Some(registration) = read_entry(file, facades, raw, registry, faults) else { continue };
-        let here = registration.place.clone();
-        let module = registration.module.clone();
-        if let Some(other) = into.insert(module.clone(), registration)
-            && folder(&other.place) == folder(&here)
-        {
-            faults.push(file.fault(&span, format!("{module} is registered at {} already", other.place)));
+        let (module, place) = (registration.module.clone(), registration.place.clone());
+        into.insert(module.clone(), registration);
+        if let Some(other) = here.insert(module.clone(), place) {
+            faults.push(file.fault(&span, format!("{module} is registered at {other} already")));
         }
     }
 }
@@ -171,11 +171,6 @@ pub(super) fn family_name(text: &str) -> String {
         Some(provider) => format!("native:{}", ModuleName::new(provider)),
         None => text.to_owned(),
     }
-}
-
-/// The folder of a file: an added folder may register a module anew, one folder may not do it twice.
-fn folder(place: &Place) -> &str {
-    place.file.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
 fn read_entry(

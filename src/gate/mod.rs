@@ -15,7 +15,7 @@ use crate::allowlist::{Allowlists, Assessment, Date, Registration};
 use crate::exports::{ExportTable, Provided};
 use crate::module::{ModuleFacts, ModuleName};
 use crate::tier::{self, Membership};
-use crate::trust::{Proof, Trust};
+use crate::trust::{Proof, Trust, Verdict as Signature};
 pub use finding::{AppliedWaiver, Draft, Finding, Weight};
 pub use rules::Rule;
 pub use subject::{ResolvedImport, Subject};
@@ -141,6 +141,8 @@ pub struct Candidate {
     pub facts: ModuleFacts,
     /// Why it is the kernel's own, where that is proven and matters.
     pub proof: Option<Proof>,
+    /// What its signature came to, where it has one and was hashed.
+    pub signature: Option<Signature>,
 }
 
 /// All that is to be said of one module.

@@ -9,7 +9,7 @@ use crate::exports::Provided;
 use crate::module::imports::is_linker_made;
 use crate::module::{Binding, Import, ModuleFacts, ModuleName};
 use crate::tier::{self, Membership, Tier};
-use crate::trust::Proof;
+use crate::trust::{Proof, Verdict};
 
 /// An import together with who provides it and which family it is of.
 #[derive(Debug)]
@@ -81,6 +81,8 @@ pub struct Subject<'a> {
     pub facts: &'a ModuleFacts,
     /// Why it is the kernel's own; none if that is not proven.
     pub proof: Option<&'a Proof>,
+    /// What its signature came to, where it has one and was hashed.
+    pub signature: Option<&'a Verdict>,
     /// Its imports by name.
     pub imports: Vec<ResolvedImport<'a>>,
     /// The registration of its name, whether or not it has proven that it is the one that is meant.
@@ -91,7 +93,7 @@ pub struct Subject<'a> {
 
 impl<'a> Subject<'a> {
     pub(super) fn new(context: &'a Context<'a>, module: &'a Candidate) -> Self {
-        let Candidate { path, facts, proof } = module;
+        let Candidate { path, facts, proof, signature } = module;
         let name = facts.name.clone().unwrap_or_else(|| ModuleName::from_path(path));
         let imports = facts
             .imports
@@ -105,7 +107,17 @@ impl<'a> Subject<'a> {
         let assessment = registration
             .filter(|registration| registration.owes == Owes::Itself)
             .and_then(|registration| assess(context.allowlists, registration));
-        Self { context, path, name, facts, proof: proof.as_ref(), imports, registration, assessment }
+        Self {
+            context,
+            path,
+            name,
+            facts,
+            proof: proof.as_ref(),
+            signature: signature.as_ref(),
+            imports,
+            registration,
+            assessment,
+        }
     }
 
     /// The imports that are in a family, acquiring or not.

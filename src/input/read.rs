@@ -10,7 +10,7 @@ use object::read::ReadCache;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use super::collect::format_of;
+use super::collect::{Format, format_of};
 use super::compression::Compression;
 use super::door;
 use super::package::{Member, members};
@@ -99,6 +99,11 @@ fn unpacked_hash(bytes: &[u8]) -> Result<[u8; 32], InputErrorKind> {
         Some(compression) => Sha256::digest(compression.unpack(bytes, limits::FILE_BYTES)?).into(),
         None => Sha256::digest(bytes).into(),
     })
+}
+
+/// Whether a file is what a distribution packs a kernel in; an initramfs holds whatever somebody put there.
+pub(crate) fn is_package(path: &Path) -> Result<bool, InputErrorKind> {
+    Ok(matches!(format_of(path)?, Some(Format::Deb | Format::Rpm)))
 }
 
 /// The same of all modules of a package, with their names in it.

@@ -7,7 +7,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The images of the kernels whose installed modules these inputs are, or are among.
-pub(super) fn images(inputs: &[PathBuf]) -> Vec<PathBuf> {
+///
+/// Each with the folder of the modules that it speaks for: an image proves no other kernel's. Of several for one kernel the
+/// one in `boot` counts, which a package manager put there.
+pub(super) fn images(inputs: &[PathBuf]) -> Vec<(PathBuf, PathBuf)> {
     let mut folders = BTreeSet::new();
     for input in inputs {
         match installed(input) {
@@ -15,7 +18,8 @@ pub(super) fn images(inputs: &[PathBuf]) -> Vec<PathBuf> {
             None => folders.extend(roots(input)),
         }
     }
-    folders.iter().flat_map(|folder| images_of(folder)).filter(|image| image.is_file()).collect()
+    let image_of = |folder: PathBuf| Some((images_of(&folder).into_iter().find(|image| image.is_file())?, folder));
+    folders.into_iter().filter_map(image_of).collect()
 }
 
 /// The folder `lib/modules/VERSION` that a path is or is in.
@@ -30,7 +34,11 @@ fn installed(path: &Path) -> Option<PathBuf> {
 
 /// The folders `lib/modules/VERSION` of a root.
 fn roots(root: &Path) -> Vec<PathBuf> {
-    let modules = ["lib/modules", "usr/lib/modules"].map(|modules| root.join(modules));
+    let modules = if root.ends_with("lib/modules") {
+        vec![root.to_owned()]
+    } else {
+        ["lib/modules", "usr/lib/modules"].map(|modules| root.join(modules)).to_vec()
+    };
     let entries = modules.iter().filter_map(|modules| fs::read_dir(modules).ok()).flatten().flatten();
     entries.filter_map(|entry| entry.path().canonicalize().ok()).filter(|folder| folder.is_dir()).collect()
 }
@@ -38,13 +46,14 @@ fn roots(root: &Path) -> Vec<PathBuf> {
 /// Where the image of an installed kernel may be: in `boot`, where most put it, or with its modules, where systemd and newer
 /// packages have it (`kernel-install(8)`).
 fn images_of(folder: &Path) -> Vec<PathBuf> {
-    let mut images = vec![folder.join("vmlinuz"), folder.join("vmlinux")];
+    let mut images = Vec::new();
     let version = folder.file_name().and_then(|version| version.to_str());
     let root = folder.ancestors().nth(3);
     if let (Some(version), Some(root)) = (version, root) {
         let root = if root.ends_with("usr") { root.parent().unwrap_or(root) } else { root };
         images.extend(["vmlinuz", "vmlinux"].map(|name| root.join("boot").join(format!("{name}-{version}"))));
     }
+    images.extend(["vmlinuz", "vmlinux"].map(|name| folder.join(name)));
     images
 }
 
@@ -63,11 +72,14 @@ mod tests {
             path
         };
         let module = write("usr/lib/modules/6.1/kernel/a.ko");
-        let images = [write("usr/lib/modules/6.1/vmlinuz"), write("boot/vmlinuz-6.1")];
+        let folder = root.join("usr/lib/modules/6.1");
+        let with_modules = write("usr/lib/modules/6.1/vmlinuz");
+        assert_eq!(images(std::slice::from_ref(&root)), [(with_modules, folder.clone())]);
+        let image = write("boot/vmlinuz-6.1");
         write("boot/vmlinuz-6.2");
-        for input in [root.clone(), root.join("usr/lib/modules/6.1"), module] {
-            assert_eq!(super::images(&[input]), images);
+        for input in [root.clone(), root.join("usr/lib/modules"), folder.clone(), module] {
+            assert_eq!(images(&[input]), [(image.clone(), folder.clone())]);
         }
-        assert!(super::images(&[root.join("boot")]).is_empty());
+        assert!(images(&[root.join("boot")]).is_empty());
     }
 }

@@ -2,6 +2,8 @@
 //! Certificates (X.509, RFC 5280), of which only the key and its names matter here: to the kernel, too, a certificate in
 //! its keyring is a key (`crypto/asymmetric_keys/x509_public_key.c`, 7.2), and no date is looked at.
 
+use std::path::{Path, PathBuf};
+
 use der::{Decode, Encode};
 use rsa::pkcs1::DecodeRsaPublicKey;
 use x509_cert::ext::pkix::SubjectKeyIdentifier;
@@ -16,6 +18,8 @@ pub struct Certificate {
     pub subject: String,
     /// The file that holds it.
     pub from: String,
+    /// The folder whose modules it speaks for; all, where there is none.
+    pub(super) scope: Option<PathBuf>,
     issuer: Box<[u8]>,
     serial: Box<[u8]>,
     identifier: Option<Box<[u8]>>,
@@ -39,12 +43,6 @@ pub enum CertificateError {
     /// It is not DER, or not of this shape.
     #[error("it is no X.509 certificate ({0})")]
     Der(String),
-    /// Its key is none.
-    #[error("it is a certificate of {subject} with a key that can't be read")]
-    Key {
-        /// The certificate's subject.
-        subject: String,
-    },
 }
 
 impl From<der::Error> for CertificateError {
@@ -59,16 +57,22 @@ impl Certificate {
         let certificate = x509_cert::Certificate::from_der(der)?.tbs_certificate;
         let subject = text::shown(&certificate.subject.to_string()).into_owned();
         let identifier = certificate.get::<SubjectKeyIdentifier>()?;
-        let key = public_key(&certificate.subject_public_key_info)
-            .ok_or_else(|| CertificateError::Key { subject: subject.clone() })?;
+        // One that can't be read verifies nothing, and stands in no other's way.
+        let key = public_key(&certificate.subject_public_key_info).unwrap_or(PublicKey::Unknown);
         Ok(Self {
             subject,
             from: from.to_owned(),
+            scope: None,
             issuer: certificate.issuer.to_der()?.into(),
             serial: without_zeros(certificate.serial_number.as_bytes()).into(),
             identifier: identifier.map(|(_, identifier)| identifier.0.as_bytes().into()),
             key,
         })
+    }
+
+    /// The same, which speaks for the modules of a folder only.
+    pub(super) fn within(self, folder: &Path) -> Self {
+        Self { scope: Some(folder.to_owned()), ..self }
     }
 
     /// Whether a message means this one.

@@ -47,7 +47,7 @@ const PEM_END: &[u8] = b"-----END CERTIFICATE-----";
 /// Whether text of PEM begins near the start: comments may stand before it (RFC 7468, section 2).
 fn is_pem(bytes: &[u8]) -> bool {
     let start = bytes.get(..bytes.len().min(limits::PEM_BYTES)).unwrap_or_default();
-    std::str::from_utf8(start).is_ok() && memchr::memmem::find(start, PEM_BEGIN).is_some()
+    memchr::memmem::find(start, PEM_BEGIN).is_some()
 }
 
 /// The certificates of a PEM file, DER. What else is in it, such as a key that the certificate belongs to, is passed over.

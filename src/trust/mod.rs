@@ -89,10 +89,10 @@ impl Keys {
             found.sources.push(Source::new(path, SourceKind::Keys, true));
         }
         if named.is_empty() {
-            for path in beside::images(inputs) {
+            for (path, folder) in beside::images(inputs) {
                 // One that can't be read, or holds no key, proves nothing; that is said where a proof is missing.
                 let Ok(keys) = keys::read(&path) else { continue };
-                found.keys.extend(keys);
+                found.keys.extend(keys.into_iter().map(|key| key.within(&folder)));
                 found.sources.push(Source::new(&path, SourceKind::Keys, false));
             }
         }
@@ -200,11 +200,11 @@ impl Trust {
         !self.sources.is_empty()
     }
 
-    /// Whether a module is the kernel's own by where it was read from, or by who signed it.
+    /// Whether a module is the kernel's own by where it was read from, or by what its signature came to.
     #[must_use]
-    pub fn prove(&self, origin: Origin<'_>, facts: &ModuleFacts) -> Option<Proof> {
-        let signed = || match self.verify(facts)? {
-            Verdict::Valid { by, from } => Some(Proof::Signature { by: by.to_owned(), from: from.to_owned() }),
+    pub fn prove(&self, origin: Origin<'_>, signature: Option<&Verdict>) -> Option<Proof> {
+        let signed = || match signature? {
+            Verdict::Valid { by, from } => Some(Proof::Signature { by: by.clone(), from: from.clone() }),
             _ => None,
         };
         self.place(origin).map(Proof::Place).or_else(signed)
@@ -236,10 +236,21 @@ impl Trust {
         self.places.contents().map_err(|(path, kind)| failed(&path, PlaceError::Input(kind)))
     }
 
-    /// What its signature comes to; nothing if it has none.
+    /// What the signature of a module comes to; nothing if it has none.
     #[must_use]
-    pub fn verify(&self, facts: &ModuleFacts) -> Option<Verdict<'_>> {
-        verify::verify(&self.keys, facts)
+    pub fn verify(&self, origin: Origin<'_>, facts: &ModuleFacts) -> Option<Verdict> {
+        let real = || match origin {
+            Origin::File(path) => path.canonicalize().ok(),
+            // What is packed is installed nowhere.
+            Origin::Package(_) => None,
+        };
+        let real = if self.keys.iter().any(|key| key.scope.is_some()) { real() } else { None };
+        let speaks = |key: &&Certificate| match &key.scope {
+            None => true,
+            Some(scope) => real.as_ref().is_some_and(|real| real.starts_with(scope)),
+        };
+        let keys: Vec<&Certificate> = self.keys.iter().filter(speaks).collect();
+        verify::verify(&keys, facts)
     }
 }
 

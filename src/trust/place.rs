@@ -5,7 +5,7 @@
 //! `updates/` and `extra/` are in no kernel's list.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use rayon::prelude::*;
 
@@ -59,7 +59,9 @@ impl Places {
             }
         }
         let lines = input::list::order(&folder.join("modules.order"))?;
-        let listed = lines.iter().map(|line| without_ending(line).to_owned()).collect();
+        // A line that leads out of the folder lists nothing in it.
+        let inside = |line: &&String| Path::new(line).components().all(|part| matches!(part, Component::Normal(_)));
+        let listed = lines.iter().filter(inside).map(|line| without_ending(line).to_owned()).collect();
         let real = folder.canonicalize().map_err(InputErrorKind::Io)?;
         self.builds.push(Build { name: folder.to_owned(), folder: real, listed });
         Ok(())
@@ -68,6 +70,9 @@ impl Places {
     /// Adds a package.
     pub(super) fn add_package(&mut self, package: &Path) -> Result<(), PlaceError> {
         let real = package.canonicalize().map_err(InputErrorKind::Io)?;
+        if !input::is_package(&real)? {
+            return Err(InputErrorKind::Unsupported("no package").into());
+        }
         self.packages.insert(real, package.to_owned());
         Ok(())
     }
@@ -97,7 +102,8 @@ impl Places {
         for build in &self.builds {
             let listed: Vec<&String> = build.listed.iter().collect();
             let hashes = listed.into_par_iter().flat_map_iter(|stem| {
-                let found = input::list::candidates(&build.folder, stem).filter(|path| path.is_file());
+                let found = input::list::candidates(&build.folder, stem)
+                    .filter(|path| path.is_file() && self.of_file(path).is_some());
                 // One that can't be read proves nothing for others.
                 found.filter_map(|path| Some((input::content_hash(&path).ok()?, path.display().to_string())))
             });

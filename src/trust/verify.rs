@@ -10,19 +10,19 @@ use crate::module::digest::Hash;
 use crate::module::pkcs7::Seal;
 
 /// What a signature comes to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict<'k> {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
     /// A trusted key signed exactly this. It has to be the key's owner who did.
     Valid {
         /// The certificate's subject.
-        by: &'k str,
+        by: String,
         /// The file that holds it.
-        from: &'k str,
+        from: String,
     },
     /// It names a trusted key, which did not sign this.
     Broken {
         /// The certificate's subject.
-        by: &'k str,
+        by: String,
     },
     /// It names no trusted key.
     Unknown,
@@ -31,19 +31,27 @@ pub enum Verdict<'k> {
 }
 
 /// Verifies a module's signature. Of several signers one that is trusted does, but none may be broken.
-pub(super) fn verify<'k>(keys: &'k [Certificate], facts: &ModuleFacts) -> Option<Verdict<'k>> {
+pub(super) fn verify(keys: &[&Certificate], facts: &ModuleFacts) -> Option<Verdict> {
     let Ok(signers) = &facts.signature.as_ref()?.signers else {
         return Some(Verdict::Unverified("its message can't be read"));
     };
     let verdicts = signers.iter().map(|signer| {
-        let Some(key) = keys.iter().find(|key| key.is_named(&signer.seal.key)) else { return Verdict::Unknown };
-        match is_valid(key, &signer.seal, facts) {
-            Ok(true) => Verdict::Valid { by: &key.subject, from: &key.from },
-            Ok(false) => Verdict::Broken { by: &key.subject },
+        // Two certificates can bear the same name.
+        let named = keys.iter().filter(|key| key.is_named(&signer.seal.key));
+        let verdicts = named.map(|key| match is_valid(key, &signer.seal, facts) {
+            Ok(true) => Verdict::Valid { by: key.subject.clone(), from: key.from.clone() },
+            Ok(false) => Verdict::Broken { by: key.subject.clone() },
             Err(reason) => Verdict::Unverified(reason),
-        }
+        });
+        let is_better = |verdict: &Verdict| match verdict {
+            Verdict::Valid { .. } => 3,
+            Verdict::Broken { .. } => 2,
+            Verdict::Unverified(_) => 1,
+            Verdict::Unknown => 0,
+        };
+        verdicts.max_by_key(is_better).unwrap_or(Verdict::Unknown)
     });
-    let rank = |verdict: &Verdict<'_>| match verdict {
+    let rank = |verdict: &Verdict| match verdict {
         Verdict::Broken { .. } => 3,
         Verdict::Valid { .. } => 2,
         Verdict::Unverified(_) => 1,

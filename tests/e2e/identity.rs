@@ -261,6 +261,61 @@ fn the_image_beside_installed_modules_is_found() {
 }
 
 #[test]
+fn an_image_speaks_for_its_own_modules_only() {
+    let folder = folder();
+    let place = folder.path();
+    let ours = signed(&real(), &message("p256-sha256"));
+    let theirs = signed(&real(), &message("p384-sha256"));
+    write(place, "boot/vmlinuz-6.1.0", image_with(&["p256"]));
+    let forged = write(place, "lib/modules/6.1.0/kernel/vmwgfx.ko", &theirs);
+    let root = place.display().to_string();
+    let reason = "it is in no place that was named as the kernel's own, and none of the trusted keys signed it";
+    denied(&[&root], reason);
+    // Another image with the modules, and another kernel of somebody's, change nothing.
+    write(place, "lib/modules/6.1.0/vmlinuz", image_with(&["p384"]));
+    denied(&[&root], reason);
+    write(place, "boot/vmlinuz-zz", image_with(&["p384"]));
+    write(place, "lib/modules/zz/kernel/sg_harmless.ko", std::fs::read(testdata("6.1/sg_harmless.ko")).unwrap());
+    denied(&[&root], reason);
+    write(place, "lib/modules/6.1.0/kernel/vmwgfx.ko", &ours);
+    proven(&[&root], "signed by CN=symgate test key p256");
+    drop(forged);
+}
+
+#[test]
+fn a_content_counts_in_a_place_of_the_kernels_own_too() {
+    let folder = folder();
+    let hash = {
+        use sha2::Digest;
+        sha2::Sha256::digest(real()).iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+    };
+    let text = format!(
+        "[[module]]\nname = \"vmwgfx\"\nfamilies = [\"dma-buf\"]\nsubsystem = \"drm\"\nproof = [\"sha256:{hash}\"]\n[[module.userspace]]\n\
+         name = \"mesa\"\npart = \"x\"\ncoverage = {{ is = \"unproven\", evidence = \"x\", checked = \"2026-11-01\" }}\n"
+    );
+    write(folder.path(), "modules.toml", text);
+    let add = folder.path().display().to_string();
+    let args = ["--add-allowlists", &add, "testdata/6.1/vmwgfx.ko"];
+    assert_eq!(check(&args).status, 0);
+    let named = check(&[&args[..], &["--kernel-build", "testdata/6.1"]].concat());
+    assert_eq!(named.status, 0, "{}", named.all());
+}
+
+#[test]
+fn lines_that_lead_out_of_a_build_list_nothing() {
+    let folder = folder();
+    let module = write(folder.path(), "other/vmwgfx.ko", forged());
+    let order = format!("../other/vmwgfx.o\n{}\n", module.replace(".ko", ".o"));
+    let tree = kernel(&folder.path().join("linux"), &order, &[]);
+    denied(&["--kernel-build", &tree, &module], UNSIGNED);
+    // A link in the list to what is elsewhere is not the kernel's own either.
+    let tree = kernel(&folder.path().join("linked"), "vmwgfx.o\n", &[]);
+    std::os::unix::fs::symlink(&module, folder.path().join("linked/vmwgfx.ko")).unwrap();
+    denied(&["--kernel-build", &tree, &module], UNSIGNED);
+    denied(&["--kernel-build", &tree, &format!("{tree}/vmwgfx.ko")], UNSIGNED);
+}
+
+#[test]
 fn what_is_named_has_to_be_what_it_is_named_as() {
     let folder = folder();
     let place = folder.path();

@@ -252,6 +252,36 @@ fn a_baseline_lets_through_what_is_there_and_nothing_more() {
     assert_eq!(run.status, 1, "{}", run.all());
 }
 
+#[test]
+fn a_baseline_of_what_is_about_no_symbol_can_be_read() {
+    let folder = folder();
+    let signed = std::fs::read(testdata("6.1/signed/sg_harmless.ko")).unwrap();
+    let mut broken = signed.clone();
+    let description = broken.windows(8).position(|window| window == b"license=").unwrap() - 3;
+    broken[description] ^= 1;
+    let module = write(folder.path(), "sg_harmless.ko", broken);
+    let key = testdata("keys/test.x509").display().to_string();
+    let trust = ["--trusted-keys", &key, "--verify-signatures"];
+    let denied = check(&[&trust[..], &[&module]].concat());
+    assert!(denied.status == 1 && denied.stdout.contains("denied[SG014"), "{}", denied.all());
+    let init = registry(&[&["init", "--from", &module, "--owner", "me", "--today", "2026-12-01"][..], &trust].concat());
+    write(folder.path(), "add/waivers.toml", &init.stdout);
+    let add = folder.path().join("add").display().to_string();
+    let waived = check(&[&trust[..], &["--add-allowlists", &add, &module]].concat());
+    assert_eq!(waived.status, 0, "{}\n{}", init.stdout, waived.all());
+    assert_eq!(registry(&["init", "--from", &module, "--owner", " "]).status, 2);
+    // Whatever the folder is called that adds.
+    std::fs::rename(folder.path().join("add"), folder.path().join("allowlists")).unwrap();
+    std::fs::write(
+        folder.path().join("allowlists/modules.toml"),
+        "[[module]]\nname = \"vmwgfx\"\nfamilies = [\"dma-buf\"]\nsubsystem = \"drm\"\n",
+    )
+    .unwrap();
+    let mut command = crate::support::command(["check", "--add-allowlists", "allowlists", &module]);
+    let run = crate::support::finish(command.current_dir(folder.path()));
+    assert!(!run.stderr.contains("already"), "{}", run.all());
+}
+
 fn run_status(args: &[&str]) -> i32 {
     run(args).status
 }

@@ -48,6 +48,9 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let allowlists = args.input.load_allowlists()?;
     let today = today(args.today, allowlists.policy.date)?;
+    if args.owner.trim().is_empty() {
+        return Err(CliError::Usage("--owner names nobody".to_owned()));
+    }
     let expires = today
         .after_days(args.days.into())
         .ok_or_else(|| CliError::Usage(format!("{today} is too late a day to count {} more", args.days)))?;

@@ -34,7 +34,7 @@ fn check(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
     } else {
         let help = "if it is the kernel's own, name the build, package or key that it comes from; if it is not, it needs a \
                     registration of its own in the allowlists of whoever lets it in";
-        (None, lack(subject, registration), help)
+        (Some("unproven".to_owned()), lack(subject, registration), help)
     };
     drafts.push(Draft {
         key,
@@ -66,7 +66,7 @@ fn lack(subject: &Subject<'_>, registration: &Registration) -> String {
 
 /// What its signature comes to, as a clause.
 pub(super) fn signature(subject: &Subject<'_>) -> String {
-    match subject.context.trust.verify(subject.facts) {
+    match subject.signature {
         None => "it has no signature".to_owned(),
         Some(Verdict::Valid { by, .. }) => format!("{by} signed it"),
         Some(Verdict::Broken { by }) => format!("{by} did not sign what it holds"),

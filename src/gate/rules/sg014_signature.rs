@@ -20,13 +20,16 @@ fn check(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
     if !context.trust.has_keys() || subject.facts.digests.is_none() {
         return;
     }
-    let severity = match context.trust.verify(subject.facts) {
+    let (severity, key) = match &subject.signature {
         Some(Verdict::Valid { .. }) => return,
-        Some(Verdict::Broken { .. }) => Severity::Deny,
-        None | Some(Verdict::Unknown | Verdict::Unverified(_)) if context.terms.signatures => Severity::Warn,
+        Some(Verdict::Broken { .. }) => (Severity::Deny, "broken"),
+        None | Some(Verdict::Unknown | Verdict::Unverified(_)) if context.terms.signatures => {
+            (Severity::Warn, "untrusted")
+        }
         None | Some(Verdict::Unknown | Verdict::Unverified(_)) => return,
     };
     drafts.push(Draft {
+        key: Some(key.to_owned()),
         help: Some(
             "modinfo shows who signed it; install it again from where the kernel came from, or sign it".to_owned(),
         ),
