@@ -25,8 +25,6 @@ struct Mirrors {
 pub struct Apt {
     config: PathBuf,
     suite: String,
-    /// When the package lists were fetched.
-    pub updated: SystemTime,
 }
 
 /// A package as the archive has it now.
@@ -63,9 +61,9 @@ impl Apt {
         );
         fs::write(&config, settings).map_err(TaskError::io(&config))?;
         let stamp = home.join("updated");
-        let updated = || fs::metadata(&stamp).and_then(|meta| meta.modified());
-        let mut apt = Self { config, suite: suite.to_owned(), updated: updated().unwrap_or(SystemTime::UNIX_EPOCH) };
-        if SystemTime::now().duration_since(apt.updated).is_ok_and(|age| age > LISTS_AGE) {
+        let updated = fs::metadata(&stamp).and_then(|meta| meta.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
+        let apt = Self { config, suite: suite.to_owned() };
+        if SystemTime::now().duration_since(updated).is_ok_and(|age| age > LISTS_AGE) {
             if let Err(error) = apt.run("apt-get", &["update", "--error-on=any"]) {
                 // The mirror of the security archive is now and then half way between two states.
                 println!("{suite}-{architecture}: without the security archive: {error}");
@@ -74,7 +72,6 @@ impl Apt {
                 apt.run("apt-get", &["update", "--error-on=any"])?;
             }
             fs::write(&stamp, "").map_err(TaskError::io(&stamp))?;
-            apt.updated = updated().map_err(TaskError::io(&stamp))?;
         }
         Ok(apt)
     }

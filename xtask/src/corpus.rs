@@ -100,10 +100,6 @@ pub fn keep(
     packages: impl FnOnce() -> Result<Vec<Package>, TaskError>,
 ) -> Result<(), TaskError> {
     let stamp = root.join("packages");
-    if fs::metadata(&stamp).and_then(|meta| meta.modified()).is_ok_and(|at| at > apt.updated) {
-        // Taken after the package lists were: there is nothing newer to be known of.
-        return Ok(());
-    }
     let line = |package: &Package| format!("{} {}\n", package.name, package.version);
     let packages = packages()?;
     let wanted: String = packages.iter().map(line).collect();
