@@ -85,7 +85,7 @@ pub const IMAGE_TABLE_BYTES: u64 = 3 << 20;
 pub const IMAGE_NAME_BYTES: usize = 16 << 20;
 
 /// Bytes of a file's start in which the first certificate of a PEM file has to begin.
-pub const PEM_BYTES: usize = 64 << 10;
+pub const PEM_BYTES: u64 = 64 << 10;
 
 /// Longest `Module.symvers` that is read, in bytes. The newest full one has 2 MiB.
 pub const SYMVERS_BYTES: u64 = 32 << 20;

@@ -6,6 +6,7 @@
 //! its section headers still. The images of other machines are bare memory.
 
 use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 
 use super::InputErrorKind;
@@ -68,15 +69,15 @@ fn bz(start: &[u8]) -> Option<Image> {
     Some(Image::Bz { offset, len: number(0x24c)?.into() })
 }
 
-/// Unpacks the ELF file of an x86 image.
-pub(super) fn unpack(file: &File, offset: u64, len: u64) -> Result<Vec<u8>, InputErrorKind> {
+/// The ELF file of an x86 image, still packed, and with what.
+pub(super) fn packed(file: &File, offset: u64, len: u64) -> Result<(Compression, impl BufRead), InputErrorKind> {
     if len > limits::FILE_BYTES {
         return Err(InputErrorKind::TooLarge { len, limit: limits::FILE_BYTES });
     }
-    let mut packed = vec![0; usize::try_from(len).unwrap_or(0)];
-    file.read_exact_at(&mut packed, offset)?;
-    let Some(compression) = Compression::of(&packed) else {
-        return Err(InputErrorKind::Untold(match packed.as_slice() {
+    let mut start = [0; 6];
+    file.read_exact_at(&mut start, offset)?;
+    let Some(compression) = Compression::of(&start) else {
+        return Err(InputErrorKind::Untold(match start.as_slice() {
             [b'B', b'Z', b'h', ..] => "an x86 kernel image packed with bzip2",
             [0x5d, 0, 0, ..] => "an x86 kernel image packed with lzma",
             [0x02, 0x21, 0x4c, 0x18, ..] => "an x86 kernel image packed with lz4",
@@ -85,8 +86,8 @@ pub(super) fn unpack(file: &File, offset: u64, len: u64) -> Result<Vec<u8>, Inpu
         }));
     };
     // Behind all but gzip, which has it anyway, stands the unpacked size (`scripts/Makefile.lib:size_append`, 6.1).
-    if compression != Compression::Gzip {
-        packed.truncate(packed.len().saturating_sub(4));
-    }
-    Ok(compression.unpack(&packed, limits::FILE_BYTES)?)
+    let len = if compression == Compression::Gzip { len } else { len.saturating_sub(4) };
+    let mut file = file.try_clone()?;
+    file.seek(SeekFrom::Start(offset))?;
+    Ok((compression, BufReader::new(file.take(len))))
 }

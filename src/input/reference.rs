@@ -2,13 +2,13 @@
 //! From a file to what a kernel exports: a `Module.symvers`, or a kernel image.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use object::read::ReadCache;
 
-use super::compression::Compression;
+use super::compression::{Compression, UnpackError};
 use super::door;
 use super::kernel_image::{self, Image, START_BYTES};
 use super::read::caught;
@@ -28,7 +28,11 @@ pub fn read_reference(path: &Path) -> Result<Reference, InputError> {
         match kernel_image::image(&start) {
             Some(Image::Bare(what)) => Err(InputErrorKind::Untold(what)),
             Some(Image::Bz { offset, len }) => {
-                let unpacked = kernel_image::unpack(&file, offset, len)?;
+                let (compression, mut image) = kernel_image::packed(&file, offset, len)?;
+                let mut packed = Vec::new();
+                image.read_to_end(&mut packed)?;
+                let unpacked = compression.unpack(&packed, limits::FILE_BYTES)?;
+                drop(packed);
                 kernel_exports(Bytes::in_memory(&unpacked))
             }
             None if start.starts_with(b"\x7fELF") => {
@@ -41,22 +45,27 @@ pub fn read_reference(path: &Path) -> Result<Reference, InputError> {
     caught(read).map_err(|kind| InputError::new(path.display().to_string(), kind))
 }
 
-/// The bytes of a file that may be a kernel image: unpacked where it is known how, else as they are.
-pub(crate) fn image_bytes(path: &Path) -> Result<Vec<u8>, InputErrorKind> {
+/// Reads the bytes of a file that may be a kernel image from start to end: unpacked where it is known how, else as they are.
+pub(crate) fn read_image<T>(
+    path: &Path,
+    read: impl FnOnce(&mut dyn Read) -> io::Result<T>,
+) -> Result<T, InputErrorKind> {
     let (file, meta) = door::file(path)?;
     if meta.len() > limits::FILE_BYTES {
         return Err(InputErrorKind::TooLarge { len: meta.len(), limit: limits::FILE_BYTES });
     }
-    if let Some(Image::Bz { offset, len }) = kernel_image::image(&start_of(&file)?) {
-        return kernel_image::unpack(&file, offset, len);
-    }
-    let mut bytes = Vec::new();
-    file.take(limits::FILE_BYTES).read_to_end(&mut bytes)?;
-    // Some machines' images are packed as they are.
-    match Compression::of(&bytes) {
-        Some(compression) => Ok(compression.unpack(&bytes, limits::FILE_BYTES)?),
-        None => Ok(bytes),
-    }
+    let start = start_of(&file)?;
+    let (compression, packed): (_, Box<dyn BufRead>) = match (kernel_image::image(&start), Compression::of(&start)) {
+        (Some(Image::Bz { offset, len }), _) => {
+            let (compression, packed) = kernel_image::packed(&file, offset, len)?;
+            (compression, Box::new(packed))
+        }
+        // Some machines' images are packed as they are.
+        (_, Some(compression)) => (compression, Box::new(BufReader::new(file.take(limits::FILE_BYTES)))),
+        (_, None) => return Ok(read(&mut file.take(limits::FILE_BYTES))?),
+    };
+    let broken = |error: io::Error| UnpackError::Broken { name: compression.name(), reason: error.to_string() };
+    Ok(read(&mut compression.bounded(packed, limits::FILE_BYTES)).map_err(broken)?)
 }
 
 fn kernel_exports(image: Bytes<'_>) -> Result<Reference, InputErrorKind> {

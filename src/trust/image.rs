@@ -7,6 +7,8 @@
 //! same but for the second length; others, for a self-test or for wireless, have none.
 
 use std::collections::BTreeSet;
+use std::io::{self, Read};
+use std::ops::{Range, RangeInclusive};
 
 use memchr::memmem;
 
@@ -14,78 +16,112 @@ use memchr::memmem;
 /// others.
 const ALIGNMENTS: [usize; 2] = [8, 256];
 
-/// Longest certificate that is looked for, in bytes.
-const CERTIFICATE_BYTES: usize = 16 << 10;
+/// How long a certificate can be, in bytes: a key and a signature alone take more than the least.
+const CERTIFICATE_BYTES: RangeInclusive<usize> = 128..=16 << 10;
 
-/// The certificates of an image's bytes; none if there is no list of them, or nobody can tell which of several it is.
-pub(super) fn certificates(image: &[u8]) -> Vec<&[u8]> {
-    let (mut certain, mut likely) = (Vec::new(), Vec::new());
-    let mut walked = 0;
-    for start in memmem::find_iter(image, &[0x30, 0x82]).filter(|start| start.is_multiple_of(ALIGNMENTS[0])) {
-        // One that was walked over is a part of the row that was.
-        if start < walked {
-            continue;
+/// A certificate's place in a window, in bytes.
+type Place = Range<usize>;
+
+/// Bytes of an image that are searched at once.
+const WINDOW_BYTES: usize = 4 << 20;
+
+/// Longest list that is looked for, in bytes: so much of one window is searched again with the next.
+const LIST_BYTES: usize = 256 << 10;
+
+/// The certificates of an image; none if there is no list of them, or nobody can tell which of several it is. An image is
+/// larger than all else that is read, so that only a window of it is held.
+pub(super) fn certificates(mut image: impl Read) -> io::Result<Vec<Vec<u8>>> {
+    let mut found = Found::default();
+    let (mut window, mut walked) = (Vec::new(), 0);
+    loop {
+        let wanted = WINDOW_BYTES - window.len();
+        let got = image.by_ref().take(wanted as u64).read_to_end(&mut window)?;
+        let is_last = got < wanted;
+        // What begins further on is found whole in the next window.
+        let end = if is_last { window.len() } else { WINDOW_BYTES - LIST_BYTES };
+        walked = found.search(&window, walked, end);
+        if is_last {
+            return Ok(found.only());
         }
-        let row = Row::at(image, start);
-        walked = row.ends.last().copied().unwrap_or(start);
-        for (list, is_certain) in row.lists(image) {
-            if is_certain { certain.push(list) } else { likely.push(list) }
+        // As aligned as the image is, since a window's start is.
+        window.drain(..end);
+        walked = walked.saturating_sub(end);
+    }
+}
+
+/// The lists that were found.
+#[derive(Debug, Default)]
+struct Found {
+    /// Those that the length of the first certificate stands behind, too.
+    certain: BTreeSet<Vec<Vec<u8>>>,
+    likely: BTreeSet<Vec<Vec<u8>>>,
+}
+
+impl Found {
+    /// Takes the lists of the rows that begin in a window between two places. Returns the end of the last row.
+    fn search(&mut self, window: &[u8], from: usize, to: usize) -> usize {
+        let mut walked = from;
+        for start in memmem::find_iter(window, &[0x30, 0x82]).filter(|start| start.is_multiple_of(ALIGNMENTS[0])) {
+            // One that was walked over is a part of the row that was.
+            if start < walked {
+                continue;
+            }
+            if start >= to {
+                break;
+            }
+            let row = Row::at(window, start);
+            walked = row.0.last().map_or(start, |last| last.end);
+            for (list, is_certain) in row.lists(window) {
+                let lists = if is_certain { &mut self.certain } else { &mut self.likely };
+                // Two are as many as any more.
+                if lists.len() < 2 {
+                    lists.insert(
+                        list.iter().filter_map(|place| window.get(place.clone())).map(<[u8]>::to_vec).collect(),
+                    );
+                }
+            }
         }
+        walked
     }
-    for lists in [&mut certain, &mut likely] {
-        lists.sort();
-        lists.dedup();
-    }
-    match (certain.as_slice(), likely.as_slice()) {
-        ([only], _) | ([], [only]) => only.clone(),
-        _ => Vec::new(),
+
+    /// The one that can be told.
+    fn only(self) -> Vec<Vec<u8>> {
+        let lists = if self.certain.is_empty() { self.likely } else { self.certain };
+        if lists.len() == 1 { lists.into_iter().flatten().collect() } else { Vec::new() }
     }
 }
 
 /// Certificates one after the other.
-struct Row {
-    /// Where each begins.
-    starts: Vec<usize>,
-    /// Where each ends.
-    ends: Vec<usize>,
-}
+struct Row(Vec<Place>);
 
 impl Row {
     fn at(image: &[u8], start: usize) -> Self {
-        let (mut starts, mut ends, mut at) = (Vec::new(), Vec::new(), start);
-        while let Some(len) = image.get(at..).and_then(certificate_len) {
-            starts.push(at);
+        let (mut places, mut at) = (Vec::new(), start);
+        while at - start < LIST_BYTES
+            && let Some(len) = image.get(at..).and_then(certificate_len)
+        {
+            places.push(at..at + len);
             at += len;
-            ends.push(at);
         }
-        Self { starts, ends }
+        Self(places)
     }
 
-    /// The lists in it: from one of its starts to one of its ends, with their length behind it; and whether the length of the
-    /// first stands there, too.
-    fn lists<'i>(&self, image: &'i [u8]) -> Vec<(Vec<&'i [u8]>, bool)> {
-        let mut lists = Vec::new();
-        for (last, end) in self.ends.iter().enumerate() {
-            // Aligned from the list's start, which is itself aligned to as much.
-            for (alignment, word) in ALIGNMENTS
+    /// The lists in it: from one of its starts to its end, with their length behind it; and whether the length of the first
+    /// stands there, too.
+    fn lists(&self, image: &[u8]) -> impl Iterator<Item = (&[Place], bool)> {
+        let end = self.0.last().map(|last| last.end);
+        // Aligned from the list's start, which is itself aligned to as much.
+        let words = end.into_iter().flat_map(move |end| {
+            ALIGNMENTS
                 .into_iter()
-                .flat_map(|alignment| words(image, *end, alignment).map(move |word| (alignment, word)))
-            {
-                let start = usize::try_from(word.number).ok().and_then(|len| end.checked_sub(len));
-                let Some(first) = start.and_then(|start| self.starts.binary_search(&start).ok()) else { continue };
-                let (starts, ends) = (self.starts.get(first..=last), self.ends.get(first..=last));
-                let (Some(starts), Some(ends)) = (starts, ends) else { continue };
-                let list: Vec<_> = starts.iter().zip(ends).filter_map(|(start, end)| image.get(*start..*end)).collect();
-                let first_len = list.first().map_or(0, |first| first.len() as u64);
-                let is_certain = word.next(image, alignment).contains(&first_len);
-                lists.push((list, is_certain));
-            }
-        }
-        // A number of 64 bits is one of 32 bits, too, on machines of one byte order.
-        let mut seen = BTreeSet::new();
-        lists.sort_by_key(|(_, is_certain)| !is_certain);
-        lists.retain(|(list, _)| seen.insert((list.first().map_or(0, |first| first.as_ptr().addr()), list.len())));
-        lists
+                .flat_map(move |alignment| words(image, end, alignment).map(move |word| (end, alignment, word)))
+        });
+        words.filter_map(move |(end, alignment, word)| {
+            let start = end.checked_sub(usize::try_from(word.number).ok()?)?;
+            let first = self.0.binary_search_by_key(&start, |place| place.start).ok()?;
+            let list = self.0.get(first..)?;
+            Some((list, word.next(image, alignment).contains(&(list.first()?.len() as u64))))
+        })
     }
 }
 
@@ -93,7 +129,7 @@ impl Row {
 fn certificate_len(bytes: &[u8]) -> Option<usize> {
     let &[0x30, 0x82, high, low, 0x30, 0x81 | 0x82, ..] = bytes else { return None };
     let len = usize::from(u16::from_be_bytes([high, low])) + 4;
-    (len <= CERTIFICATE_BYTES && len <= bytes.len()).then_some(len)
+    (CERTIFICATE_BYTES.contains(&len) && len <= bytes.len()).then_some(len)
 }
 
 /// A number behind a list.
@@ -133,6 +169,10 @@ fn readings(image: &[u8], at: usize) -> Option<[u64; 4]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn certificates(image: &[u8]) -> Vec<Vec<u8>> {
+        super::certificates(image).unwrap()
+    }
 
     /// A sequence of this many bytes that looks like a certificate.
     fn certificate(len: u16) -> Vec<u8> {
@@ -193,8 +233,26 @@ mod tests {
     }
 
     #[test]
+    fn finds_it_wherever_a_window_ends() {
+        let list = [certificate(477), certificate(1324)];
+        let there = image(&list, 8, &1801_u64.to_le_bytes());
+        for before in [LIST_BYTES, WINDOW_BYTES - LIST_BYTES, WINDOW_BYTES] {
+            for less in [0, 8, 480, 1024, 2048, 4096, there.len().next_multiple_of(8)] {
+                assert_eq!(
+                    certificates(&[vec![0x90; before - less], there.clone()].concat()),
+                    list,
+                    "{before} - {less}"
+                );
+            }
+        }
+    }
+
+    #[test]
     fn what_only_looks_like_certificates_costs_nothing() {
         let rows = [0x30, 0x82, 0, 4, 0x30, 0x82, 0, 4].repeat(1 << 20);
         assert!(certificates(&rows).is_empty());
+        // Each one's start reads as the length of a list, 0x18230.
+        let one = [&[0x30, 0x82, 1, 0, 0x30, 0x82][..], &[0; 254]].concat();
+        assert!(certificates(&one.repeat(1 << 16)).is_empty());
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Keys from files: certificates, one or many, in PEM or DER, or the kernel image that has them built in.
 
+use std::io::Read;
 use std::path::Path;
 
 use der::{Decode, Encode, Header, SliceReader};
@@ -27,16 +28,35 @@ pub enum KeyError {
     None,
 }
 
+/// What a file turned out to be.
+enum Found {
+    /// Text.
+    Pem(Vec<u8>),
+    /// Certificates one after the other.
+    Der(Vec<u8>),
+    /// Something else; the certificates that were found in it.
+    InImage(Vec<Vec<u8>>),
+}
+
 /// Reads all certificates of a file.
 pub(super) fn read(path: &Path) -> Result<Vec<Certificate>, KeyError> {
-    let bytes = input::image_bytes(path)?;
+    let found = input::read_image(path, |stream| {
+        let mut bytes = Vec::new();
+        stream.take(limits::PEM_BYTES).read_to_end(&mut bytes)?;
+        let is_pem = is_pem(&bytes);
+        if !is_pem && bytes.first() != Some(&0x30) {
+            return Ok(Found::InImage(image::certificates(bytes.chain(stream))?));
+        }
+        stream.read_to_end(&mut bytes)?;
+        Ok(if is_pem { Found::Pem(bytes) } else { Found::Der(bytes) })
+    })?;
     let from = path.display().to_string();
     let read = |der: &[u8]| Certificate::read(der, &from);
-    let keys = match bytes.as_slice() {
-        pem if is_pem(pem) => certificates_in_pem(pem)?.iter().map(|der| read(der)).collect::<Result<Vec<_>, _>>()?,
-        [0x30, ..] => sequences(&bytes)?.into_iter().map(read).collect::<Result<Vec<_>, _>>()?,
+    let keys = match found {
+        Found::Pem(pem) => certificates_in_pem(&pem)?.iter().map(|der| read(der)).collect::<Result<Vec<_>, _>>()?,
+        Found::Der(bytes) => sequences(&bytes)?.into_iter().map(read).collect::<Result<Vec<_>, _>>()?,
         // One of a kind that can't be read verifies nothing, and stands in nobody's way.
-        image => image::certificates(image).into_iter().filter_map(|der| read(der).ok()).collect(),
+        Found::InImage(certificates) => certificates.iter().filter_map(|der| read(der).ok()).collect(),
     };
     if keys.is_empty() { Err(KeyError::None) } else { Ok(keys) }
 }
@@ -45,8 +65,7 @@ const PEM_BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
 const PEM_END: &[u8] = b"-----END CERTIFICATE-----";
 
 /// Whether text of PEM begins near the start: comments may stand before it (RFC 7468, section 2).
-fn is_pem(bytes: &[u8]) -> bool {
-    let start = bytes.get(..bytes.len().min(limits::PEM_BYTES)).unwrap_or_default();
+fn is_pem(start: &[u8]) -> bool {
     memchr::memmem::find(start, PEM_BEGIN).is_some()
 }
 
