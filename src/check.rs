@@ -185,7 +185,7 @@ impl Gathered {
         let modules = self.modules.par_iter().map(|module| context.judge(module)).collect();
         let malformed = self.errors.iter().filter(|error| error.is_malformed());
         let unreadable =
-            malformed.filter_map(|error| context.judge_unreadable(&error.path, &error.kind.to_string())).collect();
+            malformed.flat_map(|error| context.judge_unreadable(&error.path, &error.kind.to_string())).collect();
         Judged { modules, unreadable }
     }
 }

@@ -11,13 +11,14 @@ use crate::judged;
 
 /// The files of a folder, each with the letter by which an input says which of them it is, and those of the embedded
 /// ones that it refers to.
-const FILES: [(u8, &str, &[&str]); 6] = [
+const FILES: [(u8, &str, &[&str]); 7] = [
     (b'p', "policy.toml", &[]),
     (b'u', "userspaces.toml", &["policy.toml"]),
     (b'm', "modules.toml", &["policy.toml", "userspaces.toml"]),
     (b'f', "facades.toml", &["policy.toml"]),
     (b'w', "waivers.toml", &["policy.toml"]),
     (b'k', "known.toml", &["policy.toml"]),
+    (b'l', "lock.toml", &["policy.toml"]),
 ];
 
 /// Reads a text as one file of a folder.

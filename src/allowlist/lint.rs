@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::date::Date;
-use super::registration::Owes;
+use super::registration::{Class, Kind, Members, Owes};
 use super::source::Place;
 use super::standing::{Standing, assess};
 use super::userspace::{Axis, Record};
@@ -56,7 +56,7 @@ impl Linter<'_> {
     }
 
     fn userspaces(&mut self) {
-        let usages = self.allowlists.registrations.values().flat_map(|registration| &registration.uses);
+        let usages = self.allowlists.entries().flat_map(|registration| &registration.uses);
         let used: BTreeSet<&str> = usages.map(|usage| usage.userspace.as_str()).collect();
         for userspace in self.allowlists.userspaces.values() {
             if !used.contains(userspace.name.as_str()) {
@@ -70,31 +70,47 @@ impl Linter<'_> {
 
     /// What a record says, and when.
     fn record(&mut self, axis: Axis, record: &Record, of: &str) {
-        let age = self.today.days_since(record.checked);
-        let most = self.allowlists.policy.evidence_days;
-        if age > i64::from(most) {
+        let policy = &self.allowlists.policy;
+        if let Some(age) = record.old(policy, self.today) {
+            let most = policy.evidence_days;
             let message = format!("the {axis} of {of} was checked {age} days ago, and the policy asks for {most}");
             self.say(&record.place, message);
         }
-        if age < 0 {
+        if !record.names_its_evidence() {
+            let message = format!(
+                "the evidence for the {axis} of {of} names nothing that could be looked at: a document with its kernel \
+                 version, an address, or a package with its version"
+            );
+            self.say(&record.place, message);
+        }
+        if record.checked > self.today {
             self.say(&record.place, format!("the {axis} of {of} was checked on {}, which is to come", record.checked));
         }
     }
 
     fn registrations(&mut self) {
-        for registration in self.allowlists.registrations.values() {
-            let Registration { module, uses, place, .. } = registration;
-            for usage in uses {
-                self.record(Axis::Coverage, &usage.coverage, &format!("{module} by {}", usage.userspace));
+        for registration in self.allowlists.entries() {
+            let Registration { name, kind, uses, place, .. } = registration;
+            if let Kind::Class(class) = kind {
+                let is_facade = |name: &ModuleName| {
+                    let registered = self.allowlists.registrations.get(name);
+                    registered.is_some_and(|entry| matches!(entry.kind, Kind::Facade { .. }))
+                };
+                for facade in class.through.iter().filter(|name| !is_facade(name)) {
+                    self.say(place, format!("the class {name} goes through {facade}, which is no registered facade"));
+                }
             }
-            if registration.owes != Owes::Itself {
+            for usage in uses {
+                self.record(Axis::Coverage, &usage.coverage, &format!("{name} by {}", usage.userspace));
+            }
+            if registration.owes() != Owes::Itself {
                 continue;
             }
             match assess(self.allowlists, registration) {
-                None => self.say(place, format!("{module} is registered without any userspace")),
+                None => self.say(place, format!("{name} is registered without any userspace")),
                 Some(assessment) if assessment.standing == Standing::Rejected => {
                     let message = format!(
-                        "the best userspace of {module}, {}, is rejected: {}",
+                        "the best userspace of {name}, {}, is rejected: {}",
                         assessment.userspace,
                         assessment.because.join("; ")
                     );
@@ -120,8 +136,7 @@ impl Linter<'_> {
 
     fn known(&mut self) {
         for (name, known) in &self.allowlists.known {
-            let age = self.today.days_since(known.checked);
-            if age > i64::from(self.allowlists.policy.evidence_days) {
+            if let Some(age) = self.allowlists.policy.old(known.checked, self.today) {
                 self.say(&known.place, format!("what is known of {name} was checked {age} days ago"));
             }
             if self.allowlists.registrations.contains_key(name) {
@@ -131,9 +146,15 @@ impl Linter<'_> {
     }
 
     fn against(&mut self, tree: &BTreeSet<ModuleName>) {
-        let registered = self.allowlists.registrations.values().map(|entry| (&entry.module, &entry.place));
+        let registered = self.allowlists.registrations.values().map(|entry| (&entry.name, &entry.place));
         let waived = self.allowlists.waivers.iter().map(|waiver| (&waiver.module, &waiver.place));
-        let absent: Vec<_> = registered.chain(waived).filter(|(module, _)| !tree.contains(module)).collect();
+        let classes = self.allowlists.classes.iter().filter_map(|entry| match &entry.kind {
+            Kind::Class(Class { members: Members::Named(names), .. }) => Some((names, &entry.place)),
+            _ => None,
+        });
+        let members = classes.flat_map(|(names, place)| names.iter().map(move |name| (name, place)));
+        let absent: Vec<_> =
+            registered.chain(waived).chain(members).filter(|(module, _)| !tree.contains(module)).collect();
         for (module, place) in absent {
             self.say(place, format!("no module of the tree is named {module}"));
         }

@@ -8,25 +8,29 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::registration::{self, Registry};
+use super::registration::{Registered, Registry};
 use super::source::{Fault, Place, SourceFile};
-use super::{Allowlists, known, policy, userspace, waiver};
+use super::{Allowlists, Lock, known, lock, policy, userspace, waiver};
 use crate::limits;
 use crate::text;
 
 /// The data that ships with symgate.
-const EMBEDDED: [(&str, &str); 6] = [
+const EMBEDDED: [(&str, &str); 7] = [
     ("policy.toml", include_str!("../../allowlists/policy.toml")),
     ("userspaces.toml", include_str!("../../allowlists/userspaces.toml")),
     ("modules.toml", include_str!("../../allowlists/modules.toml")),
     ("facades.toml", include_str!("../../allowlists/facades.toml")),
     ("known.toml", include_str!("../../allowlists/known.toml")),
     ("waivers.toml", include_str!("../../allowlists/waivers.toml")),
+    ("lock.toml", include_str!("../../allowlists/lock.toml")),
 ];
 
 /// Which allowlists to read.
 #[derive(Debug, Clone, Default)]
 pub struct Origin {
+    /// The operator's own folder: it is read if it is there. It replaces the embedded data if it has a policy, else it adds to
+    /// it; and what it locks can't be replaced.
+    pub operator: Option<PathBuf>,
     /// A folder that replaces the embedded data.
     pub replace: Option<PathBuf>,
     /// Folders that add to it; of two registrations of a module the later one counts.
@@ -52,6 +56,14 @@ pub enum LoadError {
         /// Why.
         reason: &'static str,
     },
+    /// What the operator has locked was to be replaced.
+    #[error("{}: it can't replace the operator's allowlists, which lock something ({by})", .folder.display())]
+    Locked {
+        /// What was to replace it.
+        folder: PathBuf,
+        /// The line that locks.
+        by: Place,
+    },
     /// Their content is wrong.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Faults(Vec<Fault>),
@@ -69,11 +81,33 @@ pub struct Folder {
 impl Allowlists {
     /// Reads allowlists; every fault of every file is reported together. `rules` are the ids that waivers can name.
     pub fn load(origin: &Origin, rules: &[&str]) -> Result<Self, LoadError> {
-        let base = match &origin.replace {
-            Some(folder) => Folder::read(folder)?,
-            None => Folder::embedded(),
+        let operator = match &origin.operator {
+            // A folder that may not be looked into is not the same as none.
+            Some(path) => match path.try_exists() {
+                Ok(true) => Some(Folder::read(path)?),
+                Ok(false) => None,
+                Err(source) => return Err(LoadError::Io { path: path.clone(), source }),
+            },
+            None => None,
         };
-        let added = origin.add.iter().map(|folder| Folder::read(folder)).collect::<Result<Vec<_>, _>>()?;
+        let mut added = Vec::new();
+        let base = match (&origin.replace, operator) {
+            (Some(folder), operator) => {
+                let locked = operator.map(|operator| operator.lock(rules)).transpose()?;
+                if let Some(by) = locked.as_ref().and_then(Lock::any) {
+                    return Err(LoadError::Locked { folder: folder.clone(), by: by.clone() });
+                }
+                Folder::read(folder)?
+            }
+            (None, Some(operator)) if operator.files.contains_key("policy.toml") => operator,
+            (None, operator) => {
+                added.extend(operator);
+                Folder::embedded()
+            }
+        };
+        for folder in &origin.add {
+            added.push(Folder::read(folder)?);
+        }
         Self::of(&base, &added, rules)
     }
 
@@ -83,13 +117,15 @@ impl Allowlists {
         let Some(policy_file) = base.files.get("policy.toml") else {
             return Err(LoadError::Layout { path: PathBuf::from(&base.name), reason: "there is no policy.toml in it" });
         };
-        let Some(policy) = policy::read(policy_file, rules, &mut faults) else { return Err(LoadError::Faults(faults)) };
+        let Some(policy) = policy::read(policy_file, &mut faults) else { return Err(LoadError::Faults(faults)) };
         let mut allowlists = Self {
             policy,
             userspaces: BTreeMap::new(),
             registrations: BTreeMap::new(),
+            classes: Vec::new(),
             known: BTreeMap::new(),
             waivers: Vec::new(),
+            lock: Lock::default(),
             source: base.name.clone(),
             sha256: String::new(),
         };
@@ -114,9 +150,9 @@ impl Allowlists {
         }
     }
 
-    /// What an added folder says of what the policy has locked is a fault.
+    /// What an added folder says of what was locked before is a fault.
     fn check_lock(&self, before: &Self, faults: &mut Vec<Fault>) {
-        let lock = &self.policy.lock;
+        let lock = &before.lock;
         let fault = |place: &Place, what: String, lock: &Place| Fault {
             file: Arc::clone(&place.file),
             line: place.line,
@@ -155,17 +191,25 @@ impl Allowlists {
             }
         }
         let registry = Registry { policy: &self.policy, userspaces: &self.userspaces };
-        let mut here = BTreeMap::new();
-        for (name, facades) in [("facades.toml", true), ("modules.toml", false)] {
-            if let Some(file) = files.get(name) {
-                registration::read(file, facades, &registry, &mut self.registrations, &mut here, faults);
-            }
+        let mut here = Registered::default();
+        if let Some(file) = files.get("facades.toml") {
+            here.read_facades(file, &registry, faults);
         }
+        if let Some(file) = files.get("modules.toml") {
+            here.read_modules(file, &registry, faults);
+        }
+        // A folder that is added may register anew, but not twice.
+        self.registrations.extend(here.modules);
+        self.classes.retain(|old| here.classes.iter().all(|new| new.name != old.name));
+        self.classes.extend(here.classes);
         if let Some(file) = files.get("known.toml") {
             known::read(file, &mut self.known, faults);
         }
         if let Some(file) = files.get("waivers.toml") {
             self.waivers.extend(waiver::read(file, &self.policy, rules, faults));
+        }
+        if let Some(file) = files.get("lock.toml") {
+            lock::read(file, rules, &mut self.lock, faults);
         }
     }
 }
@@ -178,6 +222,15 @@ impl Folder {
             (name, SourceFile { name: format!("allowlists/{name}").into(), text: text.into(), is_embedded: true })
         };
         Self { name: "embedded".to_owned(), files: EMBEDDED.iter().map(file).collect() }
+    }
+
+    /// What it locks.
+    fn lock(&self, rules: &[&str]) -> Result<Lock, LoadError> {
+        let (mut lock, mut faults) = (Lock::default(), Vec::new());
+        if let Some(file) = self.files.get("lock.toml") {
+            lock::read(file, rules, &mut lock, &mut faults);
+        }
+        if faults.is_empty() { Ok(lock) } else { Err(LoadError::Faults(faults)) }
     }
 
     /// Reads a folder. A `.toml` file that nothing reads is an error: it is a misspelt one.
@@ -210,5 +263,48 @@ impl Folder {
             files.insert(name, file);
         }
         Ok(Self { name: folder.display().to_string(), files })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::module::ModuleName;
+
+    fn load(operator: &Path, replace: Option<&Path>) -> Result<Allowlists, LoadError> {
+        let origin =
+            Origin { operator: Some(operator.to_owned()), replace: replace.map(Path::to_owned), add: Vec::new() };
+        Allowlists::load(&origin, &["SG001", "SG003"])
+    }
+
+    #[test]
+    fn the_operators_folder_adds_or_replaces_and_what_it_locks_stays() {
+        let folders = tempfile::tempdir().unwrap();
+        let (operator, other) = (folders.path().join("operator"), folders.path().join("other"));
+        assert_eq!(load(&operator, None).unwrap().source, "embedded", "one that is not there is none");
+        std::fs::create_dir_all(&operator).unwrap();
+        std::fs::create_dir_all(&other).unwrap();
+        let policy = EMBEDDED[0].1;
+        std::fs::write(other.join("policy.toml"), policy).unwrap();
+        let waiver = "[[waiver]]\nmodule = \"own\"\nrule = \"SG001\"\nfamily = \"dma-buf\"\nsymbols = [\"dma_buf_get\"]\n\
+                      reason = \"x\"\nowner = \"x\"\nexpires = \"2027-01-01\"\n";
+        std::fs::write(operator.join("waivers.toml"), waiver).unwrap();
+        let added = load(&operator, None).unwrap();
+        assert_eq!(added.source, format!("embedded + {}", operator.display()));
+        assert!(added.registrations.len() > 10 && added.names(&ModuleName::new("own")));
+        // What is named replaces it, as long as it locks nothing.
+        assert!(!load(&operator, Some(&other)).unwrap().names(&ModuleName::new("own")));
+        std::fs::write(operator.join("lock.toml"), "rules = [\"SG001\"]\n").unwrap();
+        let said = load(&operator, Some(&other)).unwrap_err().to_string();
+        assert!(said.contains("can't replace the operator's allowlists") && said.contains("lock.toml:1"), "{said}");
+        assert!(load(&operator, None).unwrap().lock.rules.contains_key("SG001"));
+        // A lock that can't be read locks all.
+        std::fs::write(operator.join("lock.toml"), "rules = [\"SG999\"]\n").unwrap();
+        assert!(load(&operator, Some(&other)).is_err());
+        std::fs::remove_file(operator.join("lock.toml")).unwrap();
+        std::fs::write(operator.join("policy.toml"), policy).unwrap();
+        let replaced = load(&operator, None).unwrap();
+        assert_eq!(replaced.source, operator.display().to_string());
+        assert!(replaced.registrations.is_empty());
     }
 }

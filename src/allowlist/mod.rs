@@ -9,6 +9,7 @@ mod demand;
 mod known;
 pub mod lint;
 mod load;
+mod lock;
 mod policy;
 mod registration;
 mod source;
@@ -22,16 +23,23 @@ pub use date::Date;
 pub use demand::Demand;
 pub use known::Known;
 pub use load::{Folder, LoadError, Origin};
-pub use policy::{Family, Lock, Policy, Subsystem};
-pub use registration::{Owes, Registration, Use};
+pub use lock::Lock;
+pub(crate) use policy::is_pattern;
+pub use policy::{Family, Policy, Subsystem};
+pub use registration::{Class, Kind, Members, Owes, Registration, Use};
 pub use source::{Fault, Place, SourceFile};
-pub use standing::{Assessment, Standing, assess};
+pub use standing::{Assessment, Best, Standing, assess, best};
 pub use userspace::{Axis, Outcome, Record, Userspace};
 pub use waiver::Waiver;
 
 use crate::module::ModuleName;
 
 impl Allowlists {
+    /// All registrations, by module and by class.
+    pub fn entries(&self) -> impl Iterator<Item = &Registration> {
+        self.registrations.values().chain(&self.classes)
+    }
+
     /// Whether what is registered or waived under a name is so by its content.
     #[must_use]
     pub fn asks_for_content(&self, name: &ModuleName) -> bool {
@@ -56,10 +64,14 @@ pub struct Allowlists {
     pub userspaces: BTreeMap<String, Userspace>,
     /// The registrations by module.
     pub registrations: BTreeMap<ModuleName, Registration>,
+    /// The classes in file order; of two that fit a module the first counts.
+    pub classes: Vec<Registration>,
     /// What is known of modules from outside the kernel.
     pub known: BTreeMap<ModuleName, Known>,
     /// The waivers in file order.
     pub waivers: Vec<Waiver>,
+    /// What options can't change.
+    pub lock: Lock,
     /// Where it all comes from, for reports.
     pub source: String,
     /// SHA-256 over all files, as hexadecimal digits.

@@ -25,21 +25,10 @@ pub struct Policy {
     pub activity_days: u32,
     /// The bit of `__kflagstab` that makes an export userspace-gpl; 0 for none.
     pub native_kflag: u8,
-    /// What nobody can change who runs symgate.
-    pub lock: Lock,
     /// The families, in the policy's order.
     pub families: Vec<Family>,
     subsystems: BTreeMap<String, Subsystem>,
     licences: BTreeMap<String, bool>,
-}
-
-/// What an operator locks: options and added allowlists can't change it.
-#[derive(Debug, Clone, Default)]
-pub struct Lock {
-    /// Rules, by id, with the lines that lock them.
-    pub rules: BTreeMap<String, Place>,
-    /// Modules whose registrations and waivers stand.
-    pub modules: BTreeMap<ModuleName, Place>,
 }
 
 /// A named group of userspace-gpl exports.
@@ -113,6 +102,12 @@ impl Policy {
             .or_else(|| first(&|family| provided.is_some_and(|provided| family.fits_origin(provided))))
     }
 
+    /// How many days ago evidence was checked, where that is too long.
+    #[must_use]
+    pub fn old(&self, checked: Date, today: Date) -> Option<i64> {
+        Some(today.days_since(checked)).filter(|age| *age > i64::from(self.evidence_days))
+    }
+
     /// The family of this name.
     #[must_use]
     pub fn family(&self, name: &str) -> Option<&Family> {
@@ -153,17 +148,6 @@ struct RawPolicy {
     subsystem: Vec<RawSubsystem>,
     #[serde(default)]
     licence: Vec<RawLicence>,
-    #[serde(default)]
-    lock: RawLock,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawLock {
-    #[serde(default)]
-    rules: Vec<Spanned<String>>,
-    #[serde(default)]
-    modules: Vec<Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -213,7 +197,7 @@ struct RawLicence {
 }
 
 /// Reads `policy.toml`.
-pub(super) fn read(file: &SourceFile, rules: &[&str], faults: &mut Vec<Fault>) -> Option<Policy> {
+pub(super) fn read(file: &SourceFile, faults: &mut Vec<Fault>) -> Option<Policy> {
     let raw: RawPolicy = file.parse().map_err(|fault| faults.push(fault)).ok()?;
     let date = file.read(&raw.date, faults)?;
     if raw.native.kflag.get_ref() & crate::exports::KSYM_FLAG_GPL_ONLY != 0 {
@@ -224,7 +208,6 @@ pub(super) fn read(file: &SourceFile, rules: &[&str], faults: &mut Vec<Fault>) -
         evidence_days: raw.evidence_days,
         activity_days: raw.activity_days,
         native_kflag: *raw.native.kflag.get_ref(),
-        lock: read_lock(file, &raw.lock, rules, faults),
         families: Vec::new(),
         subsystems: BTreeMap::new(),
         licences: BTreeMap::new(),
@@ -251,21 +234,8 @@ pub(super) fn read(file: &SourceFile, rules: &[&str], faults: &mut Vec<Fault>) -
     Some(policy)
 }
 
-fn read_lock(file: &SourceFile, raw: &RawLock, rules: &[&str], faults: &mut Vec<Fault>) -> Lock {
-    let mut lock = Lock::default();
-    for rule in &raw.rules {
-        if !rules.contains(&rule.get_ref().as_str()) {
-            faults.push(file.fault(&rule.span(), format!("there is no rule {:?}", rule.get_ref())));
-        }
-        lock.rules.insert(rule.get_ref().clone(), file.place(&rule.span()));
-    }
-    for module in &raw.modules {
-        lock.modules.insert(ModuleName::new(module.get_ref()), file.place(&module.span()));
-    }
-    lock
-}
-
-fn is_pattern(text: &str) -> bool {
+/// Whether a text means more than itself.
+pub(crate) fn is_pattern(text: &str) -> bool {
     text.contains(['*', '?', '[', '{'])
 }
 

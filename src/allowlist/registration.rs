@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `modules.toml` and `facades.toml`: which modules are registered, for which families, and who owes the
-//! userspace.
+//! `modules.toml` and `facades.toml`: which modules are registered, by name or by class, for which families, and who owes
+//! the userspace.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::ops::Range;
 use std::str::FromStr;
 
 use serde::Deserialize;
 use toml::Spanned;
 
 use super::demand::{self, Demand, RawDemands};
-use super::policy::Policy;
+use super::policy::{Policy, is_pattern};
 use super::source::{Fault, Place, SourceFile};
 use super::userspace::{Axis, RawRecord, Record, Userspace, read_record};
 use crate::module::ModuleName;
@@ -60,19 +61,55 @@ pub struct Use {
     pub coverage: Record,
 }
 
-/// The record that ties a module to families and userspaces.
+/// What is registered.
+#[derive(Debug, Clone)]
+pub enum Kind {
+    /// A module with a uAPI of its own.
+    Module,
+    /// A module through which others get at a family.
+    Facade {
+        /// Who owes the userspace.
+        owes: Owes,
+        /// Where its importers owe it: the exports that make an importer owe, by name.
+        exports: BTreeSet<String>,
+    },
+    /// Modules that share one uAPI.
+    Class(Class),
+}
+
+/// Which modules are of a class.
+#[derive(Debug, Clone)]
+pub struct Class {
+    /// For people.
+    pub title: String,
+    /// The facades through which a member gets at the families; one that gets there in any other way is no member.
+    pub through: BTreeSet<ModuleName>,
+    /// What tells a member.
+    pub members: Members,
+    /// What a module that is not the kernel's own may not import to be one; none if it can't be one.
+    pub out_of_tree_without: Option<BTreeSet<String>>,
+}
+
+/// What tells the members of a class.
+#[derive(Debug, Clone)]
+pub enum Members {
+    /// Their names.
+    Named(BTreeSet<ModuleName>),
+    /// That they import one of these, by which they take part in the shared uAPI.
+    Importing(BTreeSet<String>),
+}
+
+/// The record that ties a module, or a class of them, to families and userspaces.
 #[derive(Debug, Clone)]
 pub struct Registration {
-    /// The module.
-    pub module: ModuleName,
+    /// The module, or the class.
+    pub name: ModuleName,
+    /// What is registered.
+    pub kind: Kind,
     /// The families that it may get at.
     pub families: BTreeSet<String>,
     /// The subsystem whose criteria count.
     pub subsystem: String,
-    /// Who owes the userspace.
-    pub owes: Owes,
-    /// Whether it is registered as a facade.
-    pub facade: bool,
     /// Its userspaces.
     pub uses: Vec<Use>,
     /// What a reader should know.
@@ -83,10 +120,31 @@ pub struct Registration {
     pub place: Place,
 }
 
+impl Registration {
+    /// Who owes the userspace.
+    #[must_use]
+    pub fn owes(&self) -> Owes {
+        match &self.kind {
+            Kind::Facade { owes, .. } => *owes,
+            Kind::Module | Kind::Class(_) => Owes::Itself,
+        }
+    }
+
+    /// `module`, `facade` or `class`.
+    #[must_use]
+    pub fn kind_name(&self) -> &'static str {
+        match self.kind {
+            Kind::Module => "module",
+            Kind::Facade { .. } => "facade",
+            Kind::Class(_) => "class",
+        }
+    }
+}
+
 impl fmt::Display for Registration {
-    /// The form that reports use: `module:amdgpu` or `facade:drm`.
+    /// The form that reports use: `module:amdgpu`, `facade:drm` or `class:v4l2`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", if self.facade { "facade" } else { "module" }, self.module)
+        write!(f, "{}:{}", self.kind_name(), self.name)
     }
 }
 
@@ -94,26 +152,70 @@ impl fmt::Display for Registration {
 #[serde(deny_unknown_fields)]
 struct RawModules {
     #[serde(default)]
-    module: Vec<RawEntry>,
+    module: Vec<RawModule>,
+    #[serde(default)]
+    class: Vec<RawClass>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawFacades {
     #[serde(default)]
-    facade: Vec<RawEntry>,
+    facade: Vec<RawFacade>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+struct RawModule {
+    name: Spanned<String>,
+    families: Vec<Spanned<String>>,
+    subsystem: Spanned<String>,
+    #[serde(default)]
+    userspace: Vec<RawUse>,
+    #[serde(default)]
+    note: String,
+    proof: Option<RawDemands>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawFacade {
+    name: Spanned<String>,
+    families: Vec<Spanned<String>>,
+    subsystem: Spanned<String>,
+    owes: Spanned<String>,
+    #[serde(default)]
+    exports: Vec<Spanned<String>>,
+    #[serde(default)]
+    userspace: Vec<RawUse>,
+    #[serde(default)]
+    note: String,
+    proof: Option<RawDemands>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct RawClass {
+    name: Spanned<String>,
+    title: String,
+    families: Vec<Spanned<String>>,
+    subsystem: Spanned<String>,
+    through: Vec<Spanned<String>>,
+    members: Option<Vec<Spanned<String>>>,
+    imports: Option<Vec<Spanned<String>>>,
+    out_of_tree_without: Option<Vec<Spanned<String>>>,
+    #[serde(default)]
+    userspace: Vec<RawUse>,
+    #[serde(default)]
+    note: String,
+}
+
+/// What all kinds have.
 struct RawEntry {
     name: Spanned<String>,
     families: Vec<Spanned<String>>,
     subsystem: Spanned<String>,
-    owes: Option<Spanned<String>>,
-    #[serde(default)]
     userspace: Vec<RawUse>,
-    #[serde(default)]
     note: String,
     proof: Option<RawDemands>,
 }
@@ -132,37 +234,119 @@ pub(super) struct Registry<'r> {
     pub(super) userspaces: &'r BTreeMap<String, Userspace>,
 }
 
-/// Reads `modules.toml`, or `facades.toml` where `facades` says so. An added folder may register a module anew; `here` is
-/// what this one registered so far, for it may not do so twice.
-pub(super) fn read(
-    file: &SourceFile,
-    facades: bool,
-    registry: &Registry<'_>,
-    into: &mut BTreeMap<ModuleName, Registration>,
-    here: &mut BTreeMap<ModuleName, Place>,
-    faults: &mut Vec<Fault>,
-) {
-    let entries = if facades {
-        file.parse::<RawFacades>().map(|raw| raw.facade)
-    } else {
-        file.parse::<RawModules>().map(|raw| raw.module)
-    };
-    let entries = match entries {
-        Ok(entries) => entries,
-        Err(fault) => {
-            faults.push(fault);
-            return;
-        }
-    };
-    for raw in entries {
-        let span = raw.name.span();
-        let Some(registration) = read_entry(file, facades, raw, registry, faults) else { continue };
-        let (module, place) = (registration.module.clone(), registration.place.clone());
-        into.insert(module.clone(), registration);
-        if let Some(other) = here.insert(module.clone(), place) {
-            faults.push(file.fault(&span, format!("{module} is registered at {other} already")));
+/// What was read of one folder.
+#[derive(Default)]
+pub(super) struct Registered {
+    /// By module.
+    pub(super) modules: BTreeMap<ModuleName, Registration>,
+    /// In file order.
+    pub(super) classes: Vec<Registration>,
+}
+
+impl Registered {
+    /// Reads `facades.toml`.
+    pub(super) fn read_facades(&mut self, file: &SourceFile, registry: &Registry<'_>, faults: &mut Vec<Fault>) {
+        let raw = match file.parse::<RawFacades>() {
+            Ok(raw) => raw,
+            Err(fault) => return faults.push(fault),
+        };
+        for RawFacade { name, families, subsystem, owes, exports, userspace, note, proof } in raw.facade {
+            let span = name.span();
+            let Some(owes) = file.read(&owes, faults) else { continue };
+            if (owes == Owes::Importers) == exports.is_empty() {
+                let message =
+                    "a facade names the exports by which its importers owe, if it is they who owe, and none else";
+                faults.push(file.fault(&span, message));
+            }
+            let kind = Kind::Facade { owes, exports: exact(file, exports, faults) };
+            let entry = RawEntry { name, families, subsystem, userspace, note, proof };
+            self.add_module(file, &span, read_entry(file, kind, entry, registry, faults), faults);
         }
     }
+
+    /// Reads `modules.toml`.
+    pub(super) fn read_modules(&mut self, file: &SourceFile, registry: &Registry<'_>, faults: &mut Vec<Fault>) {
+        let raw = match file.parse::<RawModules>() {
+            Ok(raw) => raw,
+            Err(fault) => return faults.push(fault),
+        };
+        for RawModule { name, families, subsystem, userspace, note, proof } in raw.module {
+            let span = name.span();
+            let entry = RawEntry { name, families, subsystem, userspace, note, proof };
+            self.add_module(file, &span, read_entry(file, Kind::Module, entry, registry, faults), faults);
+        }
+        for raw in raw.class {
+            let span = raw.name.span();
+            let Some(class) = read_class(file, raw, registry, faults) else { continue };
+            if let Some(other) = self.classes.iter().find(|other| other.name == class.name) {
+                faults.push(
+                    file.fault(&span, format!("the class {} is registered at {} already", class.name, other.place)),
+                );
+            }
+            self.classes.push(class);
+        }
+    }
+
+    fn add_module(
+        &mut self,
+        file: &SourceFile,
+        span: &Range<usize>,
+        registration: Option<Registration>,
+        faults: &mut Vec<Fault>,
+    ) {
+        let Some(registration) = registration else { return };
+        if let Some(other) = self.modules.get(&registration.name) {
+            let message = format!("{} is registered at {} already", registration.name, other.place);
+            faults.push(file.fault(span, message));
+        }
+        self.modules.insert(registration.name.clone(), registration);
+    }
+}
+
+/// Names that may be no patterns.
+fn exact(file: &SourceFile, names: Vec<Spanned<String>>, faults: &mut Vec<Fault>) -> BTreeSet<String> {
+    for name in names.iter().filter(|name| is_pattern(name.get_ref()) || name.get_ref().is_empty()) {
+        faults.push(file.fault(&name.span(), format!("{:?} is no symbol's name: it is named exactly", name.get_ref())));
+    }
+    names.into_iter().map(Spanned::into_inner).collect()
+}
+
+fn module_name(file: &SourceFile, name: &Spanned<String>, faults: &mut Vec<Fault>) -> ModuleName {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    if name.get_ref().is_empty() || !name.get_ref().chars().all(is_name) {
+        faults.push(file.fault(&name.span(), format!("{:?} is no module's name", name.get_ref())));
+    }
+    ModuleName::new(name.get_ref())
+}
+
+fn read_class(
+    file: &SourceFile,
+    raw: RawClass,
+    registry: &Registry<'_>,
+    faults: &mut Vec<Fault>,
+) -> Option<Registration> {
+    let RawClass { name, title, families, subsystem, through, members, imports, out_of_tree_without, .. } = raw;
+    let members = match (members, imports) {
+        (Some(members), None) => Members::Named(members.iter().map(|name| module_name(file, name, faults)).collect()),
+        (None, Some(imports)) => Members::Importing(exact(file, imports, faults)),
+        _ => {
+            faults.push(
+                file.fault(&name.span(), "a class tells its members either by their names or by what they import"),
+            );
+            return None;
+        }
+    };
+    if through.is_empty() {
+        faults.push(file.fault(&name.span(), "a class names the facades through which its members get at a family"));
+    }
+    let class = Class {
+        title,
+        through: through.iter().map(|name| module_name(file, name, faults)).collect(),
+        members,
+        out_of_tree_without: out_of_tree_without.map(|names| exact(file, names, faults)),
+    };
+    let entry = RawEntry { name, families, subsystem, userspace: raw.userspace, note: raw.note, proof: None };
+    read_entry(file, Kind::Class(class), entry, registry, faults)
 }
 
 /// A family's name; that of a native one holds a module's, which is compared as the kernel does.
@@ -175,28 +359,12 @@ pub(super) fn family_name(text: &str) -> String {
 
 fn read_entry(
     file: &SourceFile,
-    facade: bool,
+    kind: Kind,
     raw: RawEntry,
     registry: &Registry<'_>,
     faults: &mut Vec<Fault>,
 ) -> Option<Registration> {
-    let name_span = raw.name.span();
-    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-    if raw.name.get_ref().is_empty() || !raw.name.get_ref().chars().all(is_name) {
-        faults.push(file.fault(&name_span, format!("{:?} is no module's name", raw.name.get_ref())));
-    }
-    let owes = match (&raw.owes, facade) {
-        (Some(owes), true) => file.read(owes, faults)?,
-        (None, false) => Owes::Itself,
-        (Some(owes), false) => {
-            faults.push(file.fault(&owes.span(), "only a facade says who owes the userspace"));
-            return None;
-        }
-        (None, true) => {
-            faults.push(file.fault(&name_span, "a facade has to say who owes the userspace"));
-            return None;
-        }
-    };
+    let name = module_name(file, &raw.name, faults);
     for family in &raw.families {
         if registry.policy.family(family.get_ref()).is_none() && !family.get_ref().starts_with("native:") {
             faults.push(file.fault(&family.span(), format!("the policy has no family {:?}", family.get_ref())));
@@ -206,28 +374,27 @@ fn read_entry(
         let message = format!("the policy has no subsystem {:?}", raw.subsystem.get_ref());
         faults.push(file.fault(&raw.subsystem.span(), message));
     }
-    let mut uses = Vec::new();
+    let mut registration = Registration {
+        name,
+        kind,
+        families: raw.families.iter().map(|family| family_name(family.get_ref())).collect(),
+        subsystem: raw.subsystem.into_inner(),
+        uses: Vec::new(),
+        note: raw.note,
+        proof: demand::read(file, raw.proof.as_ref(), faults),
+        place: file.place(&raw.name.span()),
+    };
     for raw in raw.userspace {
+        let owes = registration.owes();
         if owes != Owes::Itself {
-            faults.push(
-                file.fault(&raw.name.span(), format!("a facade that owes nothing itself ({owes}) has no userspace")),
-            );
+            let message = format!("a facade that owes nothing itself ({owes}) has no userspace");
+            faults.push(file.fault(&raw.name.span(), message));
         }
         if !registry.userspaces.contains_key(raw.name.get_ref()) {
             faults.push(file.fault(&raw.name.span(), format!("there is no userspace {:?}", raw.name.get_ref())));
         }
         let coverage = read_record(file, Axis::Coverage, &raw.coverage, registry.policy, faults)?;
-        uses.push(Use { userspace: raw.name.into_inner(), part: raw.part, coverage });
+        registration.uses.push(Use { userspace: raw.name.into_inner(), part: raw.part, coverage });
     }
-    Some(Registration {
-        module: ModuleName::new(raw.name.get_ref()),
-        families: raw.families.iter().map(|family| family_name(family.get_ref())).collect(),
-        subsystem: raw.subsystem.into_inner(),
-        owes,
-        facade,
-        uses,
-        note: raw.note,
-        proof: demand::read(file, raw.proof.as_ref(), faults),
-        place: file.place(&name_span),
-    })
+    Some(registration)
 }

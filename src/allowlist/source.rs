@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use serde::Serialize;
+use serde_path_to_error::{Path, Segment};
 use toml::Spanned;
 
 /// A line of an allowlist: what a finding points to as the one that decided.
@@ -78,10 +79,29 @@ impl SourceFile {
         Fault { file: Arc::clone(&self.name), line: place.line, column: 1, message: message.into() }
     }
 
-    /// Parses the text; the fault names line and column.
+    /// Parses the text; the fault names line and column. What an entry lacks stands nowhere: it is told where the entry begins.
     pub fn parse<T: serde::de::DeserializeOwned>(&self) -> Result<T, Fault> {
-        toml::from_str(&self.text)
-            .map_err(|error| self.fault(&error.span().unwrap_or(0..0), error.message().replace('\n', "; ")))
+        let fault = |error: &toml::de::Error, entry: Option<Range<usize>>| {
+            self.fault(&error.span().or(entry).unwrap_or(0..0), error.message().replace('\n', "; "))
+        };
+        let document = toml::Deserializer::parse(&self.text).map_err(|error| fault(&error, None))?;
+        serde_path_to_error::deserialize(document).map_err(|error| fault(error.inner(), self.entry(error.path())))
+    }
+
+    /// Where the entry begins that a path leads into: `module[3].name` into the fourth `[[module]]`.
+    fn entry(&self, path: &Path) -> Option<Range<usize>> {
+        let mut segments = path.iter();
+        let (Some(Segment::Map { key }), Some(Segment::Seq { index })) = (segments.next(), segments.next()) else {
+            return None;
+        };
+        let header = format!("[[{key}]]");
+        let mut offset = 0;
+        let starts = self.text.split_inclusive('\n').filter_map(|line| {
+            let start = offset;
+            offset += line.len();
+            line.starts_with(&header).then_some(start..start + header.len())
+        });
+        starts.into_iter().nth(*index)
     }
 
     /// Turns a text into what it means, or notes why it can't be.
@@ -104,5 +124,27 @@ mod tests {
         assert_eq!(file.fault(&(6..8), "no").to_string(), "x.toml:2:1: no");
         assert_eq!(file.fault(&(11..12), "no").to_string(), "x.toml:2:6: no");
         assert_eq!(file.place(&(99..100)).line, 3);
+    }
+
+    #[test]
+    fn tells_which_entry_lacks_something() {
+        #[derive(Debug, serde::Deserialize)]
+        struct Entries {
+            #[expect(dead_code, reason = "only the error counts")]
+            one: Vec<Entry>,
+        }
+        #[derive(Debug, serde::Deserialize)]
+        struct Entry {
+            #[expect(dead_code, reason = "only the error counts")]
+            name: String,
+        }
+        let text = "[[one]]\nname = \"a\"\n\n[[one]]\nname = 5\n";
+        let told = |text: &str| {
+            let file = SourceFile { name: "x.toml".into(), text: text.into(), is_embedded: false };
+            file.parse::<Entries>().unwrap_err().to_string()
+        };
+        assert!(told(text).starts_with("x.toml:5:8: invalid type"), "{}", told(text));
+        assert_eq!(told(&text.replace("name = 5", "")), "x.toml:4:1: missing field `name`");
+        assert!(told("one = [").starts_with("x.toml:1:"), "{}", told("one = ["));
     }
 }

@@ -72,19 +72,34 @@ pub struct Assessment {
     pub because: Vec<String>,
 }
 
+/// A registration's best userspace, and how it stands.
+#[derive(Debug)]
+pub struct Best<'a> {
+    /// How it stands.
+    pub assessment: Assessment,
+    /// The userspace.
+    pub userspace: &'a Userspace,
+    /// What was recorded of what the subsystem asks for: all of it decided.
+    pub records: Vec<(Axis, &'a Record)>,
+}
+
 /// Computes a registration's standing: that of its best userspace, which in turn is that of its worst
 /// axis among those that the subsystem asks for. Nothing if no userspace is recorded.
 #[must_use]
-pub fn assess(allowlists: &Allowlists, registration: &Registration) -> Option<Assessment> {
+pub fn best<'a>(allowlists: &'a Allowlists, registration: &'a Registration) -> Option<Best<'a>> {
     let subsystem = allowlists.policy.subsystem(&registration.subsystem)?;
-    registration
-        .uses
-        .iter()
-        .filter_map(|usage| Some(assess_use(subsystem, usage, allowlists.userspaces.get(&usage.userspace)?)))
-        .min_by_key(|assessment| assessment.standing)
+    let uses = registration.uses.iter();
+    uses.filter_map(|usage| Some(assess_use(subsystem, usage, allowlists.userspaces.get(&usage.userspace)?)))
+        .min_by_key(|best| best.assessment.standing)
 }
 
-fn assess_use(subsystem: &Subsystem, usage: &Use, userspace: &Userspace) -> Assessment {
+/// The same without what decided.
+#[must_use]
+pub fn assess(allowlists: &Allowlists, registration: &Registration) -> Option<Assessment> {
+    best(allowlists, registration).map(|best| best.assessment)
+}
+
+fn assess_use<'a>(subsystem: &Subsystem, usage: &'a Use, userspace: &'a Userspace) -> Best<'a> {
     let mut worst = Outcome::Met;
     let mut because = Vec::new();
     if !subsystem.projects.is_empty() && !subsystem.projects.contains(&usage.userspace) {
@@ -92,13 +107,16 @@ fn assess_use(subsystem: &Subsystem, usage: &Use, userspace: &Userspace) -> Asse
         let projects: Vec<_> = subsystem.projects.iter().cloned().collect();
         because.push(format!("it is not the subsystem's own project ({})", projects.join(", ")));
     }
+    let mut records = Vec::new();
     for &axis in &subsystem.asks {
-        let record: Option<&Record> = if axis == Axis::Coverage { Some(&usage.coverage) } else { userspace.axis(axis) };
+        let record = if axis == Axis::Coverage { Some(&usage.coverage) } else { userspace.axis(axis) };
         let outcome = record.map_or(Outcome::Unknown, |record| record.outcome);
         if outcome != Outcome::Met {
             because.push(format!("{axis} is {}", record.map_or("not recorded", |record| &record.is)));
         }
         worst = worst.max(outcome);
+        records.extend(record.map(|record| (axis, record)));
     }
-    Assessment { standing: worst.into(), userspace: userspace.title.clone(), because }
+    let assessment = Assessment { standing: worst.into(), userspace: userspace.title.clone(), because };
+    Best { assessment, userspace, records }
 }

@@ -34,6 +34,8 @@ pub enum Axis {
     Packaged,
     /// Whether it was reviewed by its project's own standards.
     Reviewed,
+    /// Whether the tests that the subsystem asks for cover what it drives.
+    Tests,
     /// How much of the driver's interface it uses; recorded where a module names the userspace.
     Coverage,
     /// When somebody last worked on it.
@@ -42,7 +44,7 @@ pub enum Axis {
 
 impl Axis {
     /// All axes, with the names that the files use.
-    pub const ALL: [(&'static str, Self); 11] = [
+    pub const ALL: [(&'static str, Self); 12] = [
         ("licence", Self::Licence),
         ("upstream", Self::Upstream),
         ("kind", Self::Kind),
@@ -52,6 +54,7 @@ impl Axis {
         ("released", Self::Released),
         ("packaged", Self::Packaged),
         ("reviewed", Self::Reviewed),
+        ("tests", Self::Tests),
         ("coverage", Self::Coverage),
         ("activity", Self::Activity),
     ];
@@ -104,6 +107,22 @@ pub struct Record {
     pub place: Place,
 }
 
+impl Record {
+    /// For how many days nobody has looked, where that is longer than the policy allows.
+    #[must_use]
+    pub fn old(&self, policy: &Policy, today: Date) -> Option<i64> {
+        policy.old(self.checked, today)
+    }
+
+    /// Whether its evidence names what somebody else can look at: a path, an address or a version is in it. That something
+    /// was not found, or that nobody looked, names nothing.
+    #[must_use]
+    pub fn names_its_evidence(&self) -> bool {
+        let says_nothing = self.outcome == Outcome::Unknown || matches!(self.is.as_str(), "no" | "none" | "unproven");
+        says_nothing || self.evidence.contains(|c: char| c == '/' || c.is_ascii_digit())
+    }
+}
+
 /// An open project that drives a kernel driver.
 #[derive(Debug, Clone)]
 pub struct Userspace {
@@ -153,6 +172,7 @@ struct RawUserspace {
     released: RawRecord,
     packaged: RawRecord,
     reviewed: RawRecord,
+    tests: RawRecord,
     activity: RawRecord,
 }
 
@@ -197,6 +217,7 @@ pub(super) fn read(file: &SourceFile, policy: &Policy, faults: &mut Vec<Fault>) 
             (Axis::Released, raw.released),
             (Axis::Packaged, raw.packaged),
             (Axis::Reviewed, raw.reviewed),
+            (Axis::Tests, raw.tests),
             (Axis::Activity, raw.activity),
         ];
         for (axis, record) in records {
@@ -266,7 +287,7 @@ fn words(axis: Axis) -> &'static [(&'static str, Outcome)] {
         Axis::Released => {
             &[("yes", Met), ("merged", Partly), ("pending", Pending), ("no", Unmet), ("unknown", Unknown)]
         }
-        Axis::Documentation | Axis::Packaged | Axis::Reviewed => {
+        Axis::Documentation | Axis::Packaged | Axis::Reviewed | Axis::Tests => {
             &[("yes", Met), ("part", Partly), ("pending", Pending), ("no", Unmet), ("unknown", Unknown)]
         }
         Axis::Licence | Axis::Activity => &[],

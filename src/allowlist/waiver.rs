@@ -8,7 +8,7 @@ use toml::Spanned;
 
 use super::date::Date;
 use super::demand::{self, Demand, RawDemands};
-use super::policy::Policy;
+use super::policy::{Policy, is_pattern};
 use super::registration::family_name;
 use super::source::{Fault, Place, SourceFile};
 use crate::module::ModuleName;
@@ -95,7 +95,7 @@ fn read_waiver(
         }
     }
     for name in raw.symbols.iter().chain([&raw.module]) {
-        if name.get_ref().contains(['*', '?', '[']) || name.get_ref().is_empty() {
+        if is_pattern(name.get_ref()) || name.get_ref().is_empty() {
             fault(name, "a waiver names its module and its symbols exactly, so that nothing rides along".to_owned());
         }
     }

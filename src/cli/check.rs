@@ -115,7 +115,7 @@ fn rule(text: &str) -> Result<&'static str, String> {
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let allowlists = args.input.load_allowlists()?;
     let today = today(args.today, allowlists.policy.date)?;
-    let overrides = overrides(args, &allowlists.policy.lock)?;
+    let overrides = overrides(args, &allowlists.lock)?;
     args.input.in_pool(|| {
         let mut gathered = args.input.gather(&args.inputs, &args.trust, &allowlists, true)?;
         if args.allow_empty {

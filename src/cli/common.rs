@@ -14,6 +14,9 @@ use crate::gate::rules;
 use crate::input::{InputError, Inputs};
 use crate::trust::{Named, TrustError};
 
+/// Where an operator's own allowlists are.
+const OPERATOR: &str = "/etc/symgate";
+
 /// Why a run can't be finished.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CliError {
@@ -108,7 +111,7 @@ impl TrustArgs {
 /// Which allowlists count.
 #[derive(Debug, Default, Args)]
 pub(super) struct AllowlistArgs {
-    /// A directory of allowlists that replaces the embedded ones
+    /// A directory of allowlists that replaces the embedded ones and those of /etc/symgate
     #[arg(long, value_name = "DIR")]
     allowlists: Option<PathBuf>,
 
@@ -131,7 +134,11 @@ pub(super) struct OutputArgs {
 
 impl AllowlistArgs {
     pub(super) fn load(&self) -> Result<Allowlists, CliError> {
-        let origin = Origin { replace: self.allowlists.clone(), add: self.add_allowlists.clone() };
+        let origin = Origin {
+            operator: Some(OPERATOR.into()),
+            replace: self.allowlists.clone(),
+            add: self.add_allowlists.clone(),
+        };
         Ok(Allowlists::load(&origin, &rules::ids())?)
     }
 }

@@ -198,27 +198,44 @@ impl<'a> Context<'a> {
     #[must_use]
     pub fn judge(&'a self, module: &'a Candidate) -> Judgement<'a> {
         let subject = Subject::new(self, module);
-        let mut findings = Vec::new();
+        let mut drafts = Vec::new();
         for rule in &rules::ALL {
-            let mut drafts = Vec::new();
-            (rule.check)(&subject, &mut drafts);
-            findings.extend(drafts.into_iter().filter_map(|draft| {
-                let severity = self.severity(rule, draft.weight, subject.gets_at_a_family())?;
-                let finding = Finding::new(rule, severity, &subject.name, subject.path, draft);
-                Some(waive::apply(self, Some(&subject), finding))
-            }));
+            let mut of_rule = Vec::new();
+            (rule.check)(&subject, &mut of_rule);
+            drafts.extend(of_rule.into_iter().map(|draft| (rule, draft)));
         }
+        let findings = self.findings(drafts, Some(&subject), &subject.name, subject.path);
         let assessment = subject.assessment.clone();
         let verdict = findings.iter().map(Finding::verdict).max().unwrap_or(Verdict::Pass);
         Judgement { subject, assessment, verdict, findings }
     }
 
-    /// Judges a file that is no module that can be read; nothing if that is not to be said.
+    /// Judges a file that is no module that can be read.
     #[must_use]
-    pub fn judge_unreadable(&self, path: &str, reason: &str) -> Option<Finding> {
-        let (rule, draft) = rules::unreadable(reason);
-        let severity = self.severity(rule, draft.weight, false)?;
-        Some(waive::apply(self, None, Finding::new(rule, severity, &ModuleName::from_path(path), path, draft)))
+    pub fn judge_unreadable(&self, path: &str, reason: &str) -> Vec<Finding> {
+        self.findings(vec![rules::unreadable(reason)], None, &ModuleName::from_path(path), path)
+    }
+
+    /// Makes findings of drafts, each with the waiver that covers it; and of the waivers that cover one no longer.
+    fn findings(
+        &self,
+        drafts: Vec<(&Rule, Draft)>,
+        subject: Option<&Subject<'_>>,
+        name: &ModuleName,
+        path: &str,
+    ) -> Vec<Finding> {
+        let gets_at_a_family = subject.is_some_and(Subject::gets_at_a_family);
+        let weighed = |(rule, draft): (&Rule, Draft)| {
+            let severity = self.severity(rule, draft.weight, gets_at_a_family)?;
+            let mut finding = Finding::new(rule, severity, name, path, draft);
+            let expired = waive::apply(self, subject, &mut finding);
+            Some((finding, expired))
+        };
+        let (mut findings, expired): (Vec<_>, Vec<_>) = drafts.into_iter().filter_map(weighed).unzip();
+        let expired: BTreeMap<_, _> = expired.into_iter().flatten().map(|waiver| (&waiver.place, waiver)).collect();
+        findings.extend(expired.into_values().map(rules::expired).filter_map(weighed).map(|(finding, _)| finding));
+        findings.sort_by_key(|finding| finding.rule);
+        findings
     }
 
     /// What a draft weighs in this run; nothing if it is not to be said.

@@ -105,7 +105,7 @@ impl<'a> Subject<'a> {
             .collect();
         let registration = context.allowlists.registrations.get(&name);
         let assessment = registration
-            .filter(|registration| registration.owes == Owes::Itself)
+            .filter(|registration| registration.owes() == Owes::Itself)
             .and_then(|registration| assess(context.allowlists, registration));
         Self {
             context,

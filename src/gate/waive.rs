@@ -1,43 +1,37 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Waivers: which finding one covers, and what is said when it no longer does.
+//! Waivers: which finding one covers, and which no longer does.
 
 use super::{AppliedWaiver, Context, Finding, Severity, Subject};
 use crate::allowlist::{Demand, Waiver};
 use crate::module::ModuleName;
 
-/// Adds the waiver that covers a finding; where one would but for its date, the finding says so.
+/// Adds the waiver that covers a finding. Returns the one that would but for its date, where none does.
 ///
 /// What can't be read as a module proves nothing, so that only the operator's word or nothing waives it.
-pub(super) fn apply(context: &Context<'_>, subject: Option<&Subject<'_>>, mut finding: Finding) -> Finding {
+pub(super) fn apply<'a>(
+    context: &Context<'a>,
+    subject: Option<&Subject<'_>>,
+    finding: &mut Finding,
+) -> Option<&'a Waiver> {
     if finding.severity == Severity::Note {
-        return finding;
+        return None;
     }
     let is_meant = |waiver: &Waiver| match subject {
         Some(subject) => subject.meets(&waiver.proof),
         None => waiver.proof.contains(&Demand::Operator),
     };
-    let (valid, expired): (Vec<_>, Vec<_>) = context
-        .allowlists
-        .waivers
-        .iter()
-        .filter(|waiver| covers(waiver, &finding) && is_meant(waiver))
-        .partition(|waiver| waiver.expires >= context.terms.today);
-    if let Some(waiver) = valid.into_iter().max_by_key(|waiver| waiver.expires) {
-        finding.waiver = Some(AppliedWaiver {
-            reason: waiver.reason.clone(),
-            owner: waiver.owner.clone(),
-            expires: waiver.expires,
-            place: waiver.place.clone(),
-        });
-    } else if let Some(waiver) = expired.into_iter().max_by_key(|waiver| waiver.expires) {
-        let said =
-            format!("the waiver at {} expired on {}; ask {} to renew it", waiver.place, waiver.expires, waiver.owner);
-        finding.help = Some(match finding.help {
-            Some(help) => format!("{said}; or: {help}"),
-            None => said,
-        });
+    let covering = context.allowlists.waivers.iter().filter(|waiver| covers(waiver, finding) && is_meant(waiver));
+    let waiver = covering.max_by_key(|waiver| waiver.expires)?;
+    if waiver.expires < context.terms.today {
+        return Some(waiver);
     }
-    finding
+    finding.waiver = Some(AppliedWaiver {
+        reason: waiver.reason.clone(),
+        owner: waiver.owner.clone(),
+        expires: waiver.expires,
+        place: waiver.place.clone(),
+    });
+    None
 }
 
 /// Whether a waiver speaks of all of a finding: nothing rides along.

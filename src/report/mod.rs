@@ -297,7 +297,7 @@ fn standing_phrase(judgement: &Judgement<'_>) -> String {
         let families: Vec<_> = registration.families.iter().cloned().collect();
         return format!("registered for {} only", families.join(", "));
     }
-    match (registration.owes, &judgement.assessment) {
+    match (registration.owes(), &judgement.assessment) {
         (Owes::Importers, _) => "facade: its importers owe the userspace".to_owned(),
         (Owes::KernelInternal, _) => "kernel-internal".to_owned(),
         (Owes::Itself, None) => "registered without a userspace".to_owned(),

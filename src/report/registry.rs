@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The allowlists as people and scripts read them.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use serde::Serialize;
 
 use super::json::write_document;
 use super::style::{FAINT, STRONG};
-use crate::allowlist::{Allowlists, Axis, Date, Owes, Record, Registration, Standing, Userspace, assess};
+use crate::allowlist::{
+    Allowlists, Axis, Date, Kind, Members, Owes, Record, Registration, Standing, Userspace, assess, is_pattern,
+};
 use crate::exports::ExportTable;
 use crate::gate::{Candidate, Judgement, Severity};
 use crate::module::ModuleName;
@@ -17,6 +20,7 @@ use crate::tier;
 /// A registration in one line.
 #[derive(Debug, Serialize)]
 pub struct Row {
+    kind: &'static str,
     module: String,
     families: Vec<String>,
     subsystem: String,
@@ -33,15 +37,16 @@ pub struct Row {
 
 impl Row {
     fn of(allowlists: &Allowlists, registration: &Registration) -> Self {
-        let assessment = match registration.owes {
+        let assessment = match registration.owes() {
             Owes::Itself => assess(allowlists, registration),
             Owes::Importers | Owes::KernelInternal => None,
         };
         Self {
-            module: registration.module.to_string(),
+            kind: registration.kind_name(),
+            module: registration.name.to_string(),
             families: registration.families.iter().cloned().collect(),
             subsystem: registration.subsystem.clone(),
-            owes: registration.owes.to_string(),
+            owes: registration.owes().to_string(),
             userspace: assessment.as_ref().map(|assessment| assessment.userspace.clone()),
             standing: assessment.as_ref().map(|assessment| assessment.standing),
             because: assessment.map(|assessment| assessment.because).unwrap_or_default(),
@@ -49,6 +54,11 @@ impl Row {
             file: registration.place.file.to_string(),
             line: registration.place.line,
         }
+    }
+
+    /// The module, or the class by its kind and name.
+    fn shown_name(&self) -> String {
+        if self.kind == "class" { format!("class:{}", self.module) } else { self.module.clone() }
     }
 
     /// Who drives it, or who owes that in its place.
@@ -66,21 +76,21 @@ impl Row {
     }
 }
 
-/// All registrations by module.
+/// All registrations by module, then the classes.
 #[must_use]
 pub fn rows(allowlists: &Allowlists) -> Vec<Row> {
-    allowlists.registrations.values().map(|registration| Row::of(allowlists, registration)).collect()
+    allowlists.entries().map(|registration| Row::of(allowlists, registration)).collect()
 }
 
 /// A table for people.
 pub fn human(out: &mut dyn Write, rows: &[Row]) -> io::Result<()> {
     let widest = |text: &dyn Fn(&Row) -> usize| rows.iter().map(text).max().unwrap_or(0);
-    let (module, families) = (widest(&|row| row.module.len()), widest(&|row| row.families.join(", ").len()));
+    let (module, families) = (widest(&|row| row.shown_name().len()), widest(&|row| row.families.join(", ").len()));
     for row in rows {
         write!(
             out,
             "{STRONG}{:<module$}{STRONG:#}  {:<families$}  {:<9}  {:<8}  {}",
-            row.module,
+            row.shown_name(),
             row.families.join(", "),
             row.subsystem,
             row.standing(),
@@ -103,7 +113,7 @@ pub fn markdown(out: &mut dyn Write, rows: &[Row]) -> io::Result<()> {
         writeln!(
             out,
             "| `{}` | {} | {} | {} | {}{} |",
-            row.module,
+            row.shown_name(),
             row.families.join(", "),
             row.subsystem,
             cell(row.driven_by()),
@@ -138,6 +148,7 @@ pub fn show_registration(out: &mut dyn Write, allowlists: &Allowlists, registrat
     writeln!(out, "  subsystem    {}", row.subsystem)?;
     writeln!(out, "  owes         {}", row.owes)?;
     writeln!(out, "  proof        {}", row.proof.join(" or "))?;
+    show_kind(out, &registration.kind)?;
     if let Some(standing) = row.standing {
         let because = if row.because.is_empty() { String::new() } else { format!(": {}", row.because.join("; ")) };
         writeln!(out, "  standing     {standing}, by {}{because}", row.driven_by())?;
@@ -156,6 +167,29 @@ pub fn show_registration(out: &mut dyn Write, allowlists: &Allowlists, registrat
         }
     }
     Ok(())
+}
+
+/// Which exports of a facade make others owe; which modules are of a class.
+fn show_kind(out: &mut dyn Write, kind: &Kind) -> io::Result<()> {
+    let names = |names: &BTreeSet<ModuleName>| names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let symbols = |symbols: &BTreeSet<String>| symbols.iter().cloned().collect::<Vec<_>>().join(", ");
+    match kind {
+        Kind::Module => Ok(()),
+        Kind::Facade { exports, .. } if exports.is_empty() => Ok(()),
+        Kind::Facade { exports, .. } => writeln!(out, "  by           {}", symbols(exports)),
+        Kind::Class(class) => {
+            writeln!(out, "  title        {}", class.title)?;
+            writeln!(out, "  through      {}", names(&class.through))?;
+            match &class.members {
+                Members::Named(members) => writeln!(out, "  members      {}", names(members))?,
+                Members::Importing(imports) => writeln!(out, "  members      import {}", symbols(imports))?,
+            }
+            match &class.out_of_tree_without {
+                None => writeln!(out, "  out of tree  none is a member"),
+                Some(without) => writeln!(out, "  out of tree  those that import none of {}", symbols(without)),
+            }
+        }
+    }
 }
 
 /// A userspace with all its axes.
@@ -229,10 +263,6 @@ pub struct Baseline<'b> {
     pub today: Date,
     /// The last day on which they hold.
     pub expires: Date,
-}
-
-fn is_pattern(name: &str) -> bool {
-    name.contains(['*', '?', '['])
 }
 
 /// Waivers for all that is denied.

@@ -4,65 +4,28 @@
 
 use serde_json::Value;
 
+use crate::support::lists::{record, shipped, userspace};
 use crate::support::{folder, root, run, write};
 
-/// One userspace that meets everything, and a module of each subsystem that it drives.
-struct Data {
-    userspace: Vec<(&'static str, String)>,
-    coverage: String,
-    name: &'static str,
-}
-
-impl Data {
-    fn good() -> Self {
-        let axes = [
-            ("licence", "MIT"),
-            ("upstream", "canonical"),
-            ("kind", "production"),
-            ("compiler", "open"),
-            ("firmware", "open"),
-            ("documentation", "yes"),
-            ("released", "yes"),
-            ("packaged", "yes"),
-            ("reviewed", "yes"),
-            ("activity", "2026-10-01"),
-        ];
-        let userspace = axes.map(|(axis, is)| (axis, is.to_owned())).to_vec();
-        Self { userspace, coverage: "unproven".to_owned(), name: "rdma-core" }
-    }
-
-    fn with(axis: &str, is: &str) -> Self {
-        let mut data = Self::good();
-        match data.userspace.iter_mut().find(|(name, _)| *name == axis) {
-            Some((_, of_axis)) => is.clone_into(of_axis),
-            None => is.clone_into(&mut data.coverage),
-        }
-        data
-    }
-
-    /// How its module of a subsystem stands, by the shipped policy.
-    fn standing(&self, subsystem: &str) -> (String, String) {
-        let folder = folder();
-        let policy = std::fs::read_to_string(root().join("allowlists/policy.toml")).unwrap();
-        write(folder.path(), "policy.toml", policy);
-        let record = |is: &str| format!("{{ is = \"{is}\", evidence = \"test\", checked = \"2026-11-01\" }}");
-        let axes: String = self.userspace.iter().map(|(axis, is)| format!("{axis} = {}\n", record(is))).collect();
-        let name = self.name;
-        let userspace =
-            format!("[[userspace]]\nname = \"{name}\"\ntitle = \"T\"\nurl = \"https://example.org\"\n{axes}");
-        write(folder.path(), "userspaces.toml", userspace);
-        let module = format!(
-            "[[module]]\nname = \"m\"\nfamilies = [\"dma-buf\"]\nsubsystem = \"{subsystem}\"\n[[module.userspace]]\nname = \"{name}\"\n\
-             part = \"all\"\ncoverage = {}\n",
-            record(&self.coverage)
-        );
-        write(folder.path(), "modules.toml", module);
-        let run = run(["registry", "list", "--format", "json", "--allowlists", &folder.path().display().to_string()]);
-        assert_eq!(run.status, 0, "{}", run.all());
-        let json: Value = serde_json::from_str(&run.stdout).unwrap();
-        let row = &json["registrations"][0];
-        (row["standing"].as_str().unwrap().to_owned(), row["because"].to_string())
-    }
+/// How a module of a subsystem stands by the shipped policy, if its userspace, or its coverage, meets everything but for
+/// what is changed; and why.
+fn standing(subsystem: &str, name: &str, changed: &[(&str, &str)]) -> (String, String) {
+    let folder = folder();
+    let policy = std::fs::read_to_string(root().join("allowlists/policy.toml")).unwrap();
+    write(folder.path(), "policy.toml", policy);
+    write(folder.path(), "userspaces.toml", userspace(name, "T", changed));
+    let coverage = changed.iter().find(|(axis, _)| *axis == "coverage").map_or("unproven", |(_, is)| is);
+    let module = format!(
+        "[[module]]\nname = \"m\"\nfamilies = [\"dma-buf\"]\nsubsystem = \"{subsystem}\"\n[[module.userspace]]\n\
+         name = \"{name}\"\npart = \"all\"\ncoverage = {}\n",
+        record(coverage)
+    );
+    write(folder.path(), "modules.toml", module);
+    let run = run(["registry", "list", "--format", "json", "--allowlists", &folder.path().display().to_string()]);
+    assert_eq!(run.status, 0, "{}", run.all());
+    let json: Value = serde_json::from_str(&run.stdout).unwrap();
+    let row = &json["registrations"][0];
+    (row["standing"].as_str().unwrap().to_owned(), row["because"].to_string())
 }
 
 const ALL: [&str; 8] = ["drm", "accel", "rdma", "media", "iio", "vfio", "fwctl", "misc"];
@@ -70,7 +33,7 @@ const ALL: [&str; 8] = ["drm", "accel", "rdma", "media", "iio", "vfio", "fwctl",
 #[test]
 fn what_meets_everything_is_approved_everywhere() {
     for subsystem in ALL {
-        assert_eq!(Data::good().standing(subsystem), ("approved".to_owned(), "[]".to_owned()), "{subsystem}");
+        assert_eq!(standing(subsystem, "rdma-core", &[]), ("approved".to_owned(), "[]".to_owned()), "{subsystem}");
     }
 }
 
@@ -78,7 +41,7 @@ fn what_meets_everything_is_approved_everywhere() {
 fn each_criterion_decides_where_it_is_asked_for() {
     const ALL_BUT_MEDIA: &[&str] = &["drm", "accel", "rdma", "iio", "vfio", "fwctl", "misc"];
     const PROGRAMMABLE: &[&str] = &["drm", "accel"];
-    for (axis, is, standing, asked_by) in [
+    for (axis, is, outcome, asked_by) in [
         // 2: a free licence; what the lists alone do not decide is decided in the policy.
         ("licence", "CC-BY-ND-4.0", "rejected", ALL_BUT_MEDIA),
         ("licence", "BSD-3-Clause-Clear", "approved", ALL_BUT_MEDIA),
@@ -107,10 +70,13 @@ fn each_criterion_decides_where_it_is_asked_for() {
         ("packaged", "no", "rejected", &["rdma"]),
         // Media asks for a documented interface and no userspace of its own.
         ("documentation", "no", "rejected", &["media"]),
+        // 14: tests, where the subsystem asks for them.
+        ("tests", "no", "rejected", &["media"]),
+        ("tests", "part", "partial", &["media"]),
     ] {
         for subsystem in ALL {
-            let expected = if asked_by.contains(&subsystem) { standing } else { "approved" };
-            let (found, because) = Data::with(axis, is).standing(subsystem);
+            let expected = if asked_by.contains(&subsystem) { outcome } else { "approved" };
+            let (found, because) = standing(subsystem, "rdma-core", &[(axis, is)]);
             assert_eq!(found, expected, "{axis} {is} in {subsystem}: {because}");
         }
     }
@@ -118,11 +84,10 @@ fn each_criterion_decides_where_it_is_asked_for() {
 
 #[test]
 fn a_subsystem_can_have_one_project_for_all() {
-    let other = Data { name: "somebodys-own", ..Data::good() };
-    let (standing, because) = other.standing("rdma");
-    assert_eq!(standing, "partial");
+    let (found, because) = standing("rdma", "somebodys-own", &[]);
+    assert_eq!(found, "partial");
     assert!(because.contains("it is not the subsystem's own project (rdma-core)"), "{because}");
-    assert_eq!(other.standing("drm").0, "approved");
+    assert_eq!(standing("drm", "somebodys-own", &[]).0, "approved");
 }
 
 #[test]
@@ -140,12 +105,8 @@ fn accel_asks_for_what_drm_asks() {
 fn an_address_and_evidence_have_to_be_there() {
     let folder = folder();
     let told = |from: &str, to: &str, message: &str| {
-        for entry in std::fs::read_dir(root().join("allowlists")).unwrap() {
-            let path = entry.unwrap().path();
-            let text = std::fs::read_to_string(&path).unwrap().replacen(from, to, 1);
-            write(folder.path(), path.file_name().unwrap().to_str().unwrap(), text);
-        }
-        let run = run(["registry", "lint", "--allowlists", &folder.path().display().to_string()]);
+        let spoiled = shipped(folder.path(), "userspaces.toml", from, to);
+        let run = run(["registry", "lint", "--allowlists", &spoiled]);
         assert_eq!(run.status, 2, "{}", run.all());
         assert!(run.stderr.contains(message), "{message}\n{}", run.all());
     };

@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use object::elf;
+use serde_json::Value;
 use tar::EntryType;
 
 use crate::support::ko::Ko;
@@ -141,6 +142,35 @@ fn a_place_of_somebody_elses() {
     let path = "lib/modules/6.1/kernel/drivers/gpu/drm/vmwgfx.ko";
     let package = write(place, "vendor.deb", deb(&[(path, EntryType::Regular, &forged())], ".xz"));
     denied(&[&build[..], &[&package]].concat(), UNSIGNED);
+}
+
+#[test]
+fn a_borrowed_name_gets_nobody_through() {
+    let folder = folder();
+    let place = folder.path();
+    for name in ["habanalabs", "amdgpu", "xe", "i915", "mlx5_ib"] {
+        let tags = "license=GPL|intree=Y|import_ns=DMA_BUF|import_ns=PCI_P2PDMA|depends=|";
+        let theirs = Ko::importing(name, &["dma_buf_get"]).modinfo(tags).build();
+        let path = format!("drivers/gpu/drm/{name}.ko");
+        let order = format!("drivers/gpu/drm/{name}.o\n");
+        // Its own build lists it, the kernel's lists one of the name.
+        let own = kernel(&place.join(format!("{name}/vendor")), &order, &[(&path, &theirs)]);
+        let linux = kernel(&place.join(format!("{name}/linux")), &order, &[(&path, &real())]);
+        let module = format!("{own}/{path}");
+        for profile in PROFILES {
+            for named in [&[][..], &["--kernel-build", &linux], &["--trusted-keys", &key("test")]] {
+                for input in [&module, &own] {
+                    let args = [&["--profile", profile, "--format", "json"][..], named, &[input]].concat();
+                    let run = check(&args);
+                    assert_eq!(run.status, 1, "{name} {args:?}\n{}", run.all());
+                    let json = run.json();
+                    let rules: Vec<_> = json["findings"].as_array().unwrap().iter().map(|one| &one["rule"]).collect();
+                    assert!(rules.contains(&&Value::from("SG004")), "{name} {args:?} {rules:?}");
+                    assert_eq!(json["modules"][0]["verdict"], "deny");
+                }
+            }
+        }
+    }
 }
 
 #[test]

@@ -5,27 +5,11 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::{Run, check, folder, root, run, testdata, validate, write};
+use crate::support::lists::shipped;
+use crate::support::{Run, TODAY, check, folder, root, run, testdata, validate, write};
 
 fn registry(args: &[&str]) -> Run {
     run(["registry"].iter().chain(args))
-}
-
-/// A copy of the shipped allowlists in which something is replaced.
-fn changed(folder: &Path, file: &str, from: &str, to: &str) -> String {
-    for entry in std::fs::read_dir(root().join("allowlists")).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_str().unwrap();
-        let text = std::fs::read_to_string(&path).unwrap();
-        let text = if name == file {
-            assert!(text.contains(from), "{file} has {from}");
-            text.replacen(from, to, 1)
-        } else {
-            text
-        };
-        write(folder, name, text);
-    }
-    folder.display().to_string()
 }
 
 #[test]
@@ -61,7 +45,7 @@ fn one_is_shown_with_its_evidence() {
     assert!(registry(&["show", "mesa"]).stdout.starts_with("Mesa  https://gitlab.freedesktop.org/mesa/mesa"));
     let unknown = registry(&["show", "nobody"]);
     assert_eq!(unknown.status, 2, "{}", unknown.all());
-    assert!(unknown.stderr.contains("no module and no userspace is recorded by the name \"nobody\""));
+    assert!(unknown.stderr.contains("no module, class or userspace is recorded by the name \"nobody\""));
 }
 
 #[test]
@@ -82,7 +66,7 @@ fn what_is_shipped_has_nothing_old_or_dead() {
 fn what_is_old_dead_or_leads_nowhere_is_told_with_its_place() {
     let told = |file: &str, from: &str, to: &str, args: &[&str], message: &str| {
         let folder = folder();
-        let path = changed(folder.path(), file, from, to);
+        let path = shipped(folder.path(), file, from, to);
         let run = registry(&[&["lint", "--allowlists", &path][..], args].concat());
         assert_eq!(run.status, 1, "{}", run.all());
         let said = run.stdout.replace(&path, "@DIR@");
@@ -122,7 +106,7 @@ fn what_is_old_dead_or_leads_nowhere_is_told_with_its_place() {
     );
     // What can't be read is told by all of its faults, as everywhere.
     let folder = folder();
-    let path = changed(folder.path(), "modules.toml", "name = \"amdgpu\"", "nmae = \"amdgpu\"");
+    let path = shipped(folder.path(), "modules.toml", "name = \"amdgpu\"", "nmae = \"amdgpu\"");
     let run = registry(&["lint", "--allowlists", &path]);
     assert_eq!(run.status, 2, "{}", run.all());
     assert!(run.stderr.contains(":1: unknown field `nmae`"), "{}", run.all());
@@ -131,7 +115,7 @@ fn what_is_old_dead_or_leads_nowhere_is_told_with_its_place() {
 #[test]
 fn a_project_that_nobody_works_on_stands_in_part_only() {
     let folder = folder();
-    let path = changed(
+    let path = shipped(
         folder.path(),
         "userspaces.toml",
         "activity      = { is = \"2026-10-29\"",
@@ -177,7 +161,7 @@ fn what_is_known_of_a_module_is_said_and_permits_nothing() {
     let known = "help: a module of this name is known (https://github.com/DisplayLink/evdi (2026-02-09), Debian evdi-dkms \
                  1.15.1), and its userspace is partial: ";
     assert!(run.stdout.contains(known), "{}", run.all());
-    let bad = changed(folder.path(), "known.toml", "standing = \"partial\"", "standing = \"fine\"");
+    let bad = shipped(folder.path(), "known.toml", "standing = \"partial\"", "standing = \"fine\"");
     let run = registry(&["lint", "--allowlists", &bad]);
     assert_eq!(run.status, 2, "{}", run.all());
     assert!(run.stderr.contains("\"fine\" is no standing; there are approved, partial"), "{}", run.all());
@@ -186,8 +170,12 @@ fn what_is_known_of_a_module_is_said_and_permits_nothing() {
 #[test]
 fn what_an_operator_locks_stands() {
     let folder = folder();
-    let locked = "[lock]\nrules = [\"SG001\"]\nmodules = [\"vmwgfx\"]\n\n[native]\n";
-    let own = changed(&folder.path().join("own"), "policy.toml", "[native]\n", locked);
+    let own = shipped(
+        &folder.path().join("own"),
+        "lock.toml",
+        "rules = []\nmodules = []\n",
+        "rules = [\"SG001\"]\nmodules = [\"vmwgfx\"]\n",
+    );
     let module = testdata("6.1/sg_get.ko").display().to_string();
     let checked = |more: &[&str]| check(&[&["--allowlists", &own, &module][..], more].concat());
     assert_eq!(checked(&[]).status, 1);
@@ -195,7 +183,7 @@ fn what_an_operator_locks_stands() {
     for option in ["--allow", "--warn"] {
         let run = checked(&[option, "SG001"]);
         assert_eq!(run.status, 2, "{}", run.all());
-        assert!(run.stderr.contains("SG001 is locked by ") && run.stderr.contains("policy.toml:"), "{}", run.all());
+        assert!(run.stderr.contains("SG001 is locked by ") && run.stderr.contains("lock.toml:"), "{}", run.all());
         assert_eq!(checked(&[option, "SG006"]).status, 1);
     }
     let added = |file: &str, text: &str| {
@@ -219,6 +207,42 @@ fn what_an_operator_locks_stands() {
     let module = "[[module]]\nname = \"vmwgfx\"\nfamilies = [\"dma-buf\"]\nsubsystem = \"drm\"\n";
     let run = added("modules.toml", module);
     assert!(run.stderr.contains("the registration of vmwgfx is locked by "), "{}", run.all());
+}
+
+#[test]
+fn classes_are_listed_and_shown() {
+    let list = registry(&["list"]).stdout;
+    assert!(list.lines().any(|line| line.starts_with("class:v4l2 ") && line.contains("v4l-utils")), "{list}");
+    let shown = registry(&["show", "v4l2"]);
+    assert_eq!(shown.status, 0, "{}", shown.all());
+    for said in
+        ["class:v4l2", "through      videobuf2_common, ", "members      import video_ioctl2", "out of tree  those"]
+    {
+        assert!(shown.stdout.contains(said), "{said}\n{}", shown.stdout);
+    }
+    assert!(registry(&["show", "class:kms"]).stdout.contains("out of tree  none is a member"));
+    assert!(registry(&["show", "drm"]).stdout.contains("  by           drm_gem_dmabuf_export, "));
+    let folder = folder();
+    for (from, to, said) in [
+        ("imports = [\"video_ioctl2\"]", "", "a class tells its members either by their names or by what they import"),
+        ("through = [\"ib_core\", \"ib_uverbs\"]", "through = []", "a class names the facades"),
+        ("\"__copy_to_user\"", "\"__copy_*\"", "\"__copy_*\" is no symbol's name"),
+        ("name = \"verbs\"", "name = \"v4l2\"", "the class v4l2 is registered at "),
+    ] {
+        let bad = shipped(folder.path(), "modules.toml", from, to);
+        let run = registry(&["lint", "--allowlists", &bad]);
+        assert!(run.status == 2 && run.stderr.contains(said), "{said}\n{}", run.all());
+    }
+    let bad = shipped(folder.path(), "modules.toml", "\"ib_uverbs\"]", "\"nobody\"]");
+    let run = registry(&["lint", "--today", TODAY, "--allowlists", &bad]);
+    assert!(
+        run.status == 1 && run.stdout.contains("goes through nobody, which is no registered facade"),
+        "{}",
+        run.all()
+    );
+    let bad = shipped(folder.path(), "facades.toml", "exports = [\"drm_gem_fb_begin_cpu_access\"]\n", "");
+    let run = registry(&["lint", "--allowlists", &bad]);
+    assert!(run.status == 2 && run.stderr.contains("names the exports by which its importers owe"), "{}", run.all());
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use crate::support::lists::{record, userspace};
 use crate::support::{Run, check, folder, root, write};
 
 /// A registry in which `sg_get` is registered, with a userspace of this kind.
@@ -13,25 +14,7 @@ fn registry(folder: &Path, kind: &str, families: &str) {
 }
 
 fn extra(folder: &Path, kind: &str, families: &str) {
-    let record = |is: &str| format!("{{ is = \"{is}\", evidence = \"test\", checked = \"2026-11-01\" }}");
-    let mut userspaces =
-        String::from("[[userspace]]\nname = \"tested\"\ntitle = \"Tested\"\nurl = \"https://example.org\"\n");
-    let axes = [
-        ("licence", "MIT"),
-        ("upstream", "canonical"),
-        ("kind", kind),
-        ("compiler", "none"),
-        ("firmware", "none"),
-        ("documentation", "yes"),
-        ("released", "yes"),
-        ("packaged", "no"),
-        ("reviewed", "yes"),
-        ("activity", "2026-10-01"),
-    ];
-    for (axis, is) in axes {
-        userspaces.push_str(&format!("{axis} = {}\n", record(is)));
-    }
-    write(folder, "userspaces.toml", userspaces);
+    write(folder, "userspaces.toml", userspace("tested", "Tested", &[("kind", kind), ("packaged", "no")]));
     let module = format!(
         "[[module]]\nname = \"sg-get\"\nfamilies = [{families}]\nsubsystem = \"misc\"\nproof = [\"operator\"]\n\
          [[module.userspace]]\nname = \"tested\"\npart = \"all\"\ncoverage = {}\n",
@@ -189,7 +172,7 @@ fn bad_folders_and_files() {
             registry(at, "production", "\"dma-buf\"");
             write(at, "facades.toml", "[[facade]]\nname = \"x\"\nfamilies = []\nsubsystem = \"core\"\n");
         },
-        "facades.toml:2:8: a facade has to say who owes the userspace",
+        "facades.toml:1:1: missing field `owes`",
     );
     told(
         &|at| {

@@ -7,13 +7,13 @@ use super::super::output::{self, Stream};
 use crate::module::ModuleName;
 use crate::report::registry;
 
-/// Show a module's registration, or a userspace, with all that is recorded
+/// Show the registration of a module or class, or a userspace, with all that is recorded
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   symgate registry show amdgpu
   symgate registry show mesa")]
 pub(super) struct Args {
-    /// A module or a userspace
+    /// A module, a class or a userspace
     #[arg(value_name = "NAME")]
     name: String,
 
@@ -26,10 +26,12 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let allowlists = args.allowlists.load()?;
-    let registration = allowlists.registrations.get(&ModuleName::new(&args.name));
+    let plain = args.name.rsplit_once(':').map_or(args.name.as_str(), |(_, name)| name);
+    let name = ModuleName::new(plain);
+    let registration = allowlists.entries().find(|entry| entry.name == name);
     let userspace = allowlists.userspaces.get(&args.name);
     if registration.is_none() && userspace.is_none() {
-        return Err(CliError::Usage(format!("no module and no userspace is recorded by the name {:?}", args.name)));
+        return Err(CliError::Usage(format!("no module, class or userspace is recorded by the name {:?}", args.name)));
     }
     output::write(&args.output, Stream::Stdout, &[], |out| {
         if let Some(registration) = registration {

@@ -11,8 +11,10 @@ mod sg011_version;
 mod sg012_unresolved;
 mod sg013_malformed;
 mod sg014_signature;
+mod sg015_allowlist;
 
 use super::{Draft, ResolvedImport, Subject};
+use crate::allowlist::Waiver;
 pub(super) use sg004_identity::NOTHING_NAMED;
 
 /// One rule.
@@ -39,7 +41,7 @@ impl Rule {
 }
 
 /// All rules by id.
-pub static ALL: [Rule; 10] = [
+pub static ALL: [Rule; 11] = [
     sg001_unregistered::RULE,
     sg003_userspace::RULE,
     sg004_identity::RULE,
@@ -50,6 +52,7 @@ pub static ALL: [Rule; 10] = [
     sg012_unresolved::RULE,
     sg013_malformed::RULE,
     sg014_signature::RULE,
+    sg015_allowlist::RULE,
 ];
 
 /// The ids of all rules.
@@ -67,6 +70,11 @@ pub fn find(text: &str) -> Option<&'static Rule> {
 /// The rule that speaks of files that are no modules that can be read, and what it says of one.
 pub(super) fn unreadable(reason: &str) -> (&'static Rule, Draft) {
     (&sg013_malformed::RULE, sg013_malformed::unreadable(reason))
+}
+
+/// The rule that speaks of waivers that have expired, and what it says of one.
+pub(super) fn expired(waiver: &Waiver) -> (&'static Rule, Draft) {
+    (&sg015_allowlist::RULE, sg015_allowlist::expired(waiver))
 }
 
 /// The names of imports, sorted as the imports are.
@@ -94,6 +102,7 @@ mod tests {
                 "SG012 unresolved",
                 "SG013 malformed",
                 "SG014 signature",
+                "SG015 allowlist",
             ]
         );
         for rule in &ALL {

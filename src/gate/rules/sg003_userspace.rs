@@ -15,7 +15,7 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
     let registration = subject.proven_registration();
-    let Some(registration) = registration.filter(|registration| registration.owes == Owes::Itself) else {
+    let Some(registration) = registration.filter(|registration| registration.owes() == Owes::Itself) else {
         return;
     };
     let standing = subject.assessment.as_ref().map(|assessment| assessment.standing);

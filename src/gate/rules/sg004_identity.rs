@@ -22,7 +22,7 @@ fn check(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
     let Some(registration) = subject.registration else { return };
     // A name permits something only to a module that gets at a family, or through which others do.
     let is_of_use =
-        subject.gets_at_a_family() || (registration.owes != Owes::Itself && !subject.facts.exports.is_empty());
+        subject.gets_at_a_family() || (registration.owes() != Owes::Itself && !subject.facts.exports.is_empty());
     if !is_of_use || subject.meets(&registration.proof) {
         return;
     }

@@ -4,6 +4,7 @@
 pub(crate) mod bomb;
 pub(crate) mod elf;
 pub(crate) mod ko;
+pub(crate) mod lists;
 pub(crate) mod pack;
 pub(crate) mod rpm;
 pub(crate) mod vmlinux;

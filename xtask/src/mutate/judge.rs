@@ -32,7 +32,7 @@ pub fn policy() -> Result<Allowlists, TaskError> {
     std::fs::create_dir_all(&folder).map_err(TaskError::io(&folder))?;
     let policy = repository().join("allowlists/policy.toml");
     std::fs::copy(&policy, folder.join("policy.toml")).map_err(TaskError::io(&policy))?;
-    let origin = Origin { replace: Some(folder.clone()), add: Vec::new() };
+    let origin = Origin { replace: Some(folder.clone()), ..Origin::default() };
     let loaded = Allowlists::load(&origin, &rules::ids());
     std::fs::remove_dir_all(&folder).map_err(TaskError::io(&folder))?;
     loaded.map_err(|error| TaskError::Other(error.to_string()))
