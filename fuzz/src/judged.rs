@@ -83,13 +83,13 @@ fn denied_or_allowed(judgement: &Judgement<'_>) {
     }
 }
 
-/// Whether a problem denies: three only warn.
+/// Whether a problem denies: a few only warn.
 fn refused(problem: &Problem) -> bool {
-    let warns = matches!(
-        problem,
-        Problem::SecondReader { .. } | Problem::SignatureMessage(_) | Problem::RepeatedTag { tag: "version", .. }
-    );
-    !warns
+    match problem {
+        Problem::SecondReader { .. } | Problem::SignatureMessage(_) => false,
+        Problem::RepeatedTag { tag, values, .. } => *tag != "version" && values.len() > 1,
+        _ => true,
+    }
 }
 
 fn inspected(judgement: &Judgement<'_>) {

@@ -23,7 +23,7 @@ pub fn unpack(compression: Compression, packed: &[u8]) {
         assert!(matches!(short, Err(UnpackError::TooLarge { .. })), "within one byte less: {short:?}");
     }
     let mut trickled = Vec::new();
-    let read = compression.reader(BufReader::new(Trickle(packed))).read_to_end(&mut trickled);
+    let read = compression.bounded(BufReader::new(Trickle(packed)), LIMIT).read_to_end(&mut trickled);
     assert!(read.is_ok() && trickled == unpacked, "from a reader that gives a few bytes at a time: {read:?}");
 }
 

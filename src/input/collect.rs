@@ -312,7 +312,7 @@ fn package_format(path: &Path, start: &[u8]) -> Result<Option<Format>, InputErro
             // Not all of it: what is packed to nothing can go on for long. A zstd decoder gives nothing before it has more
             // than its window.
             let packed = BufReader::new(file.take(2 * limits::ZSTD_WINDOW_BYTES));
-            match compression.reader(packed).read_exact(&mut unpacked) {
+            match compression.bounded(packed, limits::FILE_BYTES).read_exact(&mut unpacked) {
                 Ok(()) => unpacked.to_vec(),
                 Err(_) => return Ok(None),
             }

@@ -28,6 +28,13 @@ pub enum Compression {
     Gzip,
 }
 
+/// How many of the streams or frames that stand in a row are unpacked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Streams {
+    One,
+    All,
+}
+
 /// Why something does not unpack.
 #[derive(Debug, thiserror::Error)]
 pub enum UnpackError {
@@ -117,29 +124,23 @@ impl Compression {
     /// on counting from one to the next.
     pub fn bounded_one<'r>(self, packed: impl BufRead + 'r, limit: u64, meter: &Meter) -> Bounded<'r> {
         let packed = Counted { inner: packed, meter: meter.clone() };
-        let inner: Box<dyn Read + 'r> = match self {
-            Self::Xz => Box::new(XzReader::new_mem_limit(packed, false, limits::XZ_MEMORY_KIB)),
-            Self::Gzip => Box::new(flate2::bufread::GzDecoder::new(packed)),
-            Self::Zstd => Box::new(ZstdReader { packed, frame: None, is_one: true, is_done: false }),
-        };
-        Bounded { inner, limit, meter: meter.clone(), exceeded: None }
+        Bounded { inner: self.decoder(packed, Streams::One), limit, meter: meter.clone(), exceeded: None }
     }
 
     /// Unpacks `packed` as it is read, and fails beyond `limit` bytes, or where a packed byte unpacks to more than any
-    /// does that is no bomb.
+    /// does that is no bomb. Several streams or frames in a row are one; anything else behind them is an error.
     pub fn bounded<'r>(self, packed: impl BufRead + 'r, limit: u64) -> Bounded<'r> {
         let meter = Meter::default();
         let packed = Counted { inner: packed, meter: meter.clone() };
-        Bounded { inner: self.reader(packed), limit, meter, exceeded: None }
+        Bounded { inner: self.decoder(packed, Streams::All), limit, meter, exceeded: None }
     }
 
-    /// Unpacks `packed` as it is read. Several streams or frames in a row are one; anything else behind them is an
-    /// error.
-    pub fn reader<'r>(self, packed: impl BufRead + 'r) -> Box<dyn Read + 'r> {
-        match self {
-            Self::Xz => Box::new(XzReader::new_mem_limit(packed, true, limits::XZ_MEMORY_KIB)),
-            Self::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(packed)),
-            Self::Zstd => Box::new(ZstdReader { packed, frame: None, is_one: false, is_done: false }),
+    fn decoder<'r>(self, packed: impl BufRead + 'r, streams: Streams) -> Box<dyn Read + 'r> {
+        match (self, streams) {
+            (Self::Xz, _) => Box::new(XzReader::new_mem_limit(packed, streams == Streams::All, limits::XZ_MEMORY_KIB)),
+            (Self::Gzip, Streams::One) => Box::new(flate2::bufread::GzDecoder::new(packed)),
+            (Self::Gzip, Streams::All) => Box::new(flate2::bufread::MultiGzDecoder::new(packed)),
+            (Self::Zstd, _) => Box::new(ZstdReader { packed, frame: None, streams, is_done: false }),
         }
     }
 
@@ -225,8 +226,7 @@ impl Read for Bounded<'_> {
 struct ZstdReader<R> {
     packed: R,
     frame: Option<FrameDecoder>,
-    /// Whether it ends with the first frame.
-    is_one: bool,
+    streams: Streams,
     is_done: bool,
 }
 
@@ -283,7 +283,7 @@ impl<R: BufRead> Read for ZstdReader<R> {
                 return Err(invalid("the checksum does not match"));
             }
             self.frame = None;
-            self.is_done = self.is_one;
+            self.is_done = self.streams == Streams::One;
         }
     }
 }

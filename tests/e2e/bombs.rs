@@ -7,14 +7,9 @@ use tar::EntryType;
 use crate::support::bomb::bomb;
 use crate::support::ko::Ko;
 use crate::support::pack::{ENDINGS, ar, cpio, deb, pack, rpm, rpm_of, tar};
-use crate::support::{Run, bounded, folder, testdata, write};
+use crate::support::{bounded, check_file, folder, testdata, write};
 
 /// Checks one file within the bounds.
-fn check_file(name: &str, bytes: &[u8]) -> Run {
-    let folder = folder();
-    bounded(["check", &write(folder.path(), name, bytes)])
-}
-
 /// The package is refused, and nothing of it passes.
 fn refused(name: &str, bytes: &[u8], reason: &str) {
     let run = check_file(name, bytes);

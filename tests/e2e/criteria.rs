@@ -113,7 +113,7 @@ fn an_address_and_evidence_have_to_be_there() {
     told("url = \"https://gitlab.freedesktop.org/mesa/mesa\"", "url = \"mesa\"", "\"mesa\" is no address");
     told("licence       = { is = \"MIT\"", "licence       = { is = \"open\"", "\"open\" is no SPDX expression");
     told(
-        "evidence = \"Documentation/gpu/drm-uapi.rst (7.2) names the project\"",
+        "evidence = \"Documentation/gpu/drm-uapi.rst:97-101 (7.2) names Mesa as the example of a userspace project\"",
         "evidence = \"\"",
         "the upstream has no evidence",
     );

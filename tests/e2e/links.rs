@@ -4,20 +4,7 @@
 use tar::EntryType;
 
 use crate::support::pack::{ENDINGS, cpio, deb, pack, rpm};
-use crate::support::{Run, bounded, folder, testdata, write};
-
-fn gets() -> Vec<u8> {
-    std::fs::read(testdata("6.1/sg_get.ko")).unwrap()
-}
-
-fn harmless() -> Vec<u8> {
-    std::fs::read(testdata("6.1/sg_harmless.ko")).unwrap()
-}
-
-fn check_file(name: &str, bytes: &[u8]) -> Run {
-    let folder = folder();
-    bounded(["check", &write(folder.path(), name, bytes)])
-}
+use crate::support::{check_file, gets, harmless};
 
 /// An archive of files with these names, numbers of links, inodes and contents.
 fn archive(files: &[(&str, u32, u32, &[u8])]) -> Vec<u8> {

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `symgate registry`: what the allowlists hold, and what is to be said of them.
 
-use std::path::Path;
-
 use serde_json::Value;
 
 use crate::support::lists::shipped;
@@ -78,14 +76,14 @@ fn what_is_old_dead_or_leads_nowhere_is_told_with_its_place() {
         "checked = \"2026-11-01\" }",
         "checked = \"2024-01-01\" }",
         &today,
-        "the licence of mesa was checked 1065 days ago, and the policy asks for 550",
+        "the firmware of mesa was checked 1065 days ago, and the policy asks for 550",
     );
     told(
         "userspaces.toml",
         "checked = \"2026-11-01\" }",
         "checked = \"2027-01-01\" }",
         &today,
-        "the licence of mesa was checked on 2027-01-01, which is to come",
+        "the firmware of mesa was checked on 2027-01-01, which is to come",
     );
     told(
         "modules.toml",
@@ -93,6 +91,13 @@ fn what_is_old_dead_or_leads_nowhere_is_told_with_its_place() {
         "[[module.userspace]]\nname = \"mesa\"",
         &today,
         "no registration names the userspace xrt",
+    );
+    told(
+        "userspaces.toml",
+        "evidence = \"26.2.6 is in Debian sid\"",
+        "evidence = \"everybody knows\"",
+        &today,
+        "the evidence for the released of mesa names nothing that could be looked at",
     );
     told("waivers.toml", "2027-11-30", "2026-11-30", &today, "the waiver for habanalabs expired on 2026-11-30");
     told("waivers.toml", "2027-11-30", "2036-11-30", &today, "the waiver for habanalabs holds for 3652 more days");

@@ -6,22 +6,9 @@ use tar::EntryType;
 
 use crate::support::ko::Ko;
 use crate::support::pack::{cpio, deb, pack, rpm_of, tar};
-use crate::support::{Run, bounded, folder, testdata, write};
+use crate::support::{Run, bounded, check_file, folder, gets, harmless, write};
 
 /// Checks one file within the bounds.
-fn check_file(name: &str, bytes: &[u8]) -> Run {
-    let folder = folder();
-    bounded(["check", &write(folder.path(), name, bytes)])
-}
-
-fn gets() -> Vec<u8> {
-    std::fs::read(testdata("6.1/sg_get.ko")).unwrap()
-}
-
-fn harmless() -> Vec<u8> {
-    std::fs::read(testdata("6.1/sg_harmless.ko")).unwrap()
-}
-
 /// What is said of these files in both packages that hold a cpio archive.
 fn check_cpio(archive: &[u8], each: impl Fn(&str, &Run)) {
     for ending in ["", ".gz"] {

@@ -3,17 +3,12 @@
 
 use crate::support::pack::{cpio, pack};
 use crate::support::rpm::{Listed, header, listed, package, package_without, with_header};
-use crate::support::{Run, bounded, folder, testdata, write};
+use crate::support::{Run, check_file, gets, testdata};
 
 const FILE: u32 = 0o100_644;
 
-fn gets() -> Vec<u8> {
-    std::fs::read(testdata("6.1/sg_get.ko")).unwrap()
-}
-
 fn check(bytes: &[u8]) -> Run {
-    let folder = folder();
-    bounded(["check", &write(folder.path(), "p.rpm", bytes)])
+    check_file("p.rpm", bytes)
 }
 
 fn refused(bytes: &[u8], reason: &str) {

@@ -115,6 +115,22 @@ pub(crate) fn check(args: &[&str]) -> Run {
     run(["check", "--today", TODAY].iter().chain(args))
 }
 
+/// `symgate check` of one file of this name, within bounds.
+pub(crate) fn check_file(name: &str, bytes: &[u8]) -> Run {
+    let folder = folder();
+    bounded(["check", &write(folder.path(), name, bytes)])
+}
+
+/// A module that gets at DMA-BUF and is not registered.
+pub(crate) fn gets() -> Vec<u8> {
+    std::fs::read(testdata("6.1/sg_get.ko")).expect("it ships")
+}
+
+/// A module that gets at nothing.
+pub(crate) fn harmless() -> Vec<u8> {
+    std::fs::read(testdata("6.1/sg_harmless.ko")).expect("it ships")
+}
+
 /// Checks a document against the schema that it names.
 pub(crate) fn validate(document: &Value) {
     let name = document["schema"].as_str().expect("a document names its schema").replace('/', "-");
