@@ -2,15 +2,17 @@
 //! The pipeline: from what the caller names to one report.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use crate::allowlist::Allowlists;
+use crate::allowlist::{Allowlists, Kind, Owes};
 use crate::exports::{ExportTable, Provided};
 use crate::gate::{Candidate, Context, Finding, Judgement};
 use crate::input::{self, Asked, Collected, InputError, InputErrorKind, Inputs};
 use crate::module::name::without_ending;
 use crate::module::{ModuleFacts, ModuleName};
+use crate::reach::{Node, Reach, Role};
 use crate::tier;
 use crate::trust::{Keys, Named, Origin, Proof, Trust, TrustError};
 
@@ -33,6 +35,8 @@ pub struct Gathered {
     pub debug_files: usize,
     /// What counts as a kernel's own.
     pub trust: Trust,
+    /// What the modules' exports lead to.
+    pub reach: Reach,
 }
 
 /// A `Module.symvers` or a kernel image.
@@ -135,23 +139,27 @@ impl Gathered {
         let (read, failed): (Vec<_>, Vec<_>) = files.into_iter().zip(facts).partition(|(_, facts)| facts.is_ok());
         errors.extend(failed.into_iter().filter_map(|(_, facts)| facts.err()));
         let read = read.into_par_iter().filter_map(|(file, facts)| Some((file, facts.ok()?)));
-        let mut modules: Vec<Candidate> =
-            read.map(|(file, facts)| candidate(file.label, facts, Origin::File(&file.path))).collect();
-        for (package, read) in packaged {
-            match read {
+        let mut read: Vec<(Candidate, Source)> = read
+            .map(|(file, facts)| (candidate(file.label, facts, Origin::File(&file.path)), Source::File(file.path)))
+            .collect();
+        for (package, members) in packaged {
+            match members {
                 Err(kind) => errors.push(InputError::new(package.label, kind)),
                 Ok(members) => {
                     module_files += members.len();
                     for member in members {
                         match member {
-                            Ok((path, facts)) => modules.push(candidate(path, facts, Origin::Package(&package.path))),
+                            Ok((path, facts)) => {
+                                read.push((candidate(path, facts, Origin::Package(&package.path)), Source::Package));
+                            }
                             Err(error) => errors.push(error),
                         }
                     }
                 }
             }
         }
-        modules.sort_by(|a, b| a.path.cmp(&b.path));
+        read.sort_by(|(a, _), (b, _)| a.path.cmp(&b.path));
+        let (mut modules, sources): (Vec<Candidate>, Vec<Source>) = read.into_iter().unzip();
         let unproven = |module: &&mut Candidate| module.proof.is_none() && needs_proof(&module.facts);
         if trust.has_places() && modules.iter_mut().any(|module| unproven(&module)) {
             let contents = trust.contents()?;
@@ -167,6 +175,7 @@ impl Gathered {
                 exports.add(Provided { export: export.clone(), path, provider: provider.clone() });
             }
         }
+        let reach = reach(&modules, &sources, &exports, allowlists);
         // Beside the modules, such as in a package of all that a build made, they are what they are; alone they are no
         // input.
         let before = errors.len();
@@ -176,7 +185,7 @@ impl Gathered {
         let debug_files = before - errors.len();
         module_files -= debug_files;
         errors.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(Self { modules, module_files, empty_list, exports, references, errors, debug_files, trust })
+        Ok(Self { modules, module_files, empty_list, exports, references, errors, debug_files, trust, reach })
     }
 
     /// Judges all modules.
@@ -188,6 +197,40 @@ impl Gathered {
             malformed.flat_map(|error| context.judge_unreadable(&error.path, &error.kind.to_string())).collect();
         Judged { modules, unreadable }
     }
+}
+
+/// Where a module was read from.
+#[derive(Debug)]
+enum Source {
+    /// Its file.
+    File(PathBuf),
+    /// A package.
+    Package,
+}
+
+/// Follows what the modules' exports lead to.
+fn reach(modules: &[Candidate], sources: &[Source], exports: &ExportTable, allowlists: &Allowlists) -> Reach {
+    let family = |symbol: &str| {
+        let provided = exports.index(symbol).and_then(|index| exports.entries().get(index));
+        let membership = tier::membership(&allowlists.policy, symbol, provided)?;
+        (membership.acquires && !membership.watch_only).then(|| Arc::from(&*membership.family))
+    };
+    let nodes: Vec<Node<'_>> = modules
+        .iter()
+        .map(|Candidate { path, facts, .. }| {
+            let name = facts.name.clone().unwrap_or_else(|| ModuleName::from_path(path));
+            let role = match allowlists.registrations.get(&name).map(|registration| &registration.kind) {
+                Some(Kind::Facade { owes: Owes::Importers, exports }) => Role::Facade(exports),
+                Some(_) => Role::Silent,
+                None => Role::Shim,
+            };
+            Node { facts, name, role }
+        })
+        .collect();
+    Reach::compute(&nodes, &family, &|index| match sources.get(index)? {
+        Source::File(path) => input::read_graph(path).ok(),
+        Source::Package => None,
+    })
 }
 
 /// Reads who exports what: what the caller names as that first, then what is among the inputs.

@@ -9,8 +9,9 @@
 //! 3. [`exports`]: one table of who exports what;
 //! 4. [`allowlist`]: policy, userspaces, registrations, waivers; [`trust`]: what counts as a kernel's own;
 //! 5. [`tier`]: how far each export is open, by the policy or by its own word;
-//! 6. [`gate`]: facts and allowlists become findings and verdicts;
-//! 7. [`report`]: the formats.
+//! 6. [`reach`]: which exports end up in a family, by which way;
+//! 7. [`gate`]: facts and allowlists become findings and verdicts;
+//! 8. [`report`]: the formats.
 //!
 //! [`check`] runs them one after the other. The library prints nothing and never exits; `cli` does.
 
@@ -24,6 +25,7 @@ pub mod gate;
 pub mod input;
 pub mod limits;
 pub mod module;
+pub mod reach;
 pub mod report;
 pub mod symvers;
 mod text;

@@ -77,6 +77,9 @@ pub const EXPORTS: usize = 1 << 16;
 /// Largest table of relocations of an export table, in bytes: three for each export, and 24 bytes each.
 pub const RELOCATION_BYTES: usize = EXPORTS * 3 * 24;
 
+/// Largest table of relocations of a section of code or data, in bytes. The largest stock one has some ten MiB.
+pub const CODE_RELOCATION_BYTES: usize = 128 << 20;
+
 /// Longest export table of a kernel image, in bytes. One with everything built in has some forty thousand exports, of 12
 /// or 24 bytes.
 pub const IMAGE_TABLE_BYTES: u64 = 3 << 20;

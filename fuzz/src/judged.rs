@@ -9,6 +9,7 @@ use symgate::check::{Gathered, Judged};
 use symgate::exports::{ExportTable, Provided, Reference};
 use symgate::gate::{Candidate, Context, Judgement, Profile, Terms, Verdict, rules};
 use symgate::module::{ModuleFacts, ModuleName, Problem};
+use symgate::reach::Reach;
 use symgate::report::{self, CheckReport};
 use symgate::symvers;
 use symgate::trust::Trust;
@@ -69,6 +70,7 @@ fn gathered(facts: &ModuleFacts) -> Gathered {
         errors: Vec::new(),
         debug_files: 0,
         trust: Trust::default(),
+        reach: Reach::default(),
     }
 }
 

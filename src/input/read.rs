@@ -18,6 +18,7 @@ use super::reference::start_of;
 use super::{InputError, InputErrorKind, ModuleFile, PackageFile};
 use crate::limits;
 use crate::module::bytes::PositionedFile;
+use crate::module::graph::Graph;
 use crate::module::{Bytes, ElfError, ModuleFacts};
 
 /// What is done with a module beyond reading its facts.
@@ -65,6 +66,22 @@ fn unpack_module(
     let unpacked = compression.unpack(&packed, limits::FILE_BYTES)?;
     drop(packed);
     facts(Bytes::in_memory(&unpacked), ModuleFacts::read, asking)
+}
+
+/// Reads what refers to what in one module.
+pub(crate) fn read_graph(path: &Path) -> Result<Graph, InputErrorKind> {
+    caught(|| {
+        let (file, meta) = door::file(path)?;
+        if meta.len() > limits::FILE_BYTES {
+            return Err(InputErrorKind::TooLarge { len: meta.len(), limit: limits::FILE_BYTES });
+        }
+        let mut bytes = Vec::new();
+        file.take(limits::FILE_BYTES).read_to_end(&mut bytes)?;
+        if let Some(compression) = Compression::of(&bytes) {
+            bytes = compression.unpack(&bytes, limits::FILE_BYTES)?;
+        }
+        Ok(Graph::read(Bytes::in_memory(&bytes))?)
+    })
 }
 
 fn facts(bytes: Bytes<'_>, read: Reader, asking: &AskingFacts<'_>) -> Result<ModuleFacts, InputErrorKind> {

@@ -483,6 +483,15 @@ impl<'d> Elf<'d> {
     /// An error if there is more than one table of them, if it is not a whole number of entries, or if there are more than
     /// any export table needs.
     pub fn relocations(&self, index: usize) -> Result<Vec<Relocation>, &'static str> {
+        self.relocations_within(index, limits::RELOCATION_BYTES)
+    }
+
+    /// The same for a section of code or data, which may have more.
+    pub fn many_relocations(&self, index: usize) -> Result<Vec<Relocation>, &'static str> {
+        self.relocations_within(index, limits::CODE_RELOCATION_BYTES)
+    }
+
+    fn relocations_within(&self, index: usize, limit: usize) -> Result<Vec<Relocation>, &'static str> {
         let first = self.relocating.partition_point(|&(section, _)| section < index);
         let mut tables = self.relocating.iter().skip(first).take_while(|&&(section, _)| section == index);
         let Some(table) = tables.next().and_then(|&(_, table)| self.sections.get(table)) else {
@@ -492,7 +501,7 @@ impl<'d> Elf<'d> {
             return Err("it has more than one table of relocations");
         }
         let data = self.data(table);
-        if data.len() > limits::RELOCATION_BYTES {
+        if data.len() > limit {
             return Err("it has more relocations than any module's");
         }
         let read = match (table.kind, self.machine.class) {

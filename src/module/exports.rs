@@ -13,6 +13,7 @@ use object::elf;
 
 use super::elf::{Elf, Relocation, Section, Symbols, until_nul};
 use super::export_marks;
+use super::graph::Place;
 use super::problem::{Problem, loaded_section};
 use crate::exports::{Class, Export, KSYM_FLAG_GPL_ONLY, TABLES};
 use crate::{limits, text};
@@ -64,6 +65,21 @@ pub(super) fn read_before_modpost(elf: &Elf<'_>, symbols: &Symbols<'_>, problems
         }
     }
     by_name(exports, problems)
+}
+
+/// The exports of a finished module by name, each with the place of what it exports; none where that can't be told.
+pub(super) fn places<'d>(elf: &Elf<'d>, symbols: &Symbols<'d>) -> Vec<(&'d str, Option<Place>)> {
+    let mut places = Vec::new();
+    for (table, ..) in TABLES {
+        let Some((index, section)) = elf.named(table.as_bytes()).next() else { continue };
+        let Ok(table) = Table::open(elf, symbols, index, section) else { continue };
+        for entry in (0..table.count.min(limits::EXPORTS as u64)).map(|index| index * table.entry()) {
+            let place = table.target(entry).and_then(|(section, offset)| Some(Place { section: u32::try_from(section).ok()?, offset }));
+            places.extend(table.names(entry).map(|(name, _)| (name, place)));
+        }
+    }
+    places.sort_unstable();
+    places
 }
 
 /// Sorts exports by name, and tells of names that are there again.

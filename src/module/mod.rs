@@ -10,6 +10,7 @@ pub mod digest;
 pub mod elf;
 mod export_marks;
 mod exports;
+pub mod graph;
 pub mod imports;
 pub mod license;
 mod loader;

@@ -7,6 +7,7 @@ mod apt;
 mod bench;
 mod containers;
 mod corpus;
+mod facades;
 mod fuzz;
 mod messages;
 mod mutate;
@@ -19,13 +20,14 @@ use std::process::ExitCode;
 
 type Task = (&'static str, fn(&[String]) -> Result<(), shell::TaskError>, &'static str);
 
-const TASKS: [Task; 7] = [
+const TASKS: [Task; 8] = [
     ("corpus", corpus::task, "[KERNEL...]  fetch real kernels: 5.10, 6.1, 6.12, newest, or a suite"),
     (
         "oracle",
         oracle::task,
         "[--seed N] [--rounds N] [KERNEL...]  compare symgate with other people's readers over them",
     ),
+    ("facades", facades::task, "[KERNEL...]  list the exports of real kernels that lead to a family"),
     ("containers", containers::task, "[KERNEL...]  compare packages, images and lists with their trees"),
     (
         "mutate",

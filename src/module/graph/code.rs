@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Machine code, as far as it says where it branches: x86, arm64 and 32-bit ARM.
+
+use std::collections::BTreeSet;
+use std::iter::Peekable;
+
+use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind};
+use object::elf;
+use yaxpeax_arch::{Decoder as _, U8Reader};
+use yaxpeax_arm::armv7;
+use yaxpeax_arm::armv8::a64;
+
+use super::super::elf::{Elf, Machine, Relocation, Symbols};
+use super::references::Ending;
+
+/// What is found in code.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Found {
+    /// A relocation, with what is to be added to its symbol for the place that is meant.
+    Relocated { offset: u64, relocation: Relocation, addend: i64, is_branch: bool },
+    /// A branch within the section, or the address of a place in it.
+    Near { offset: u64, target: u64, is_branch: bool },
+    /// The end of the code that begins at a symbol.
+    End { offset: u64, ending: Ending },
+}
+
+/// A machine whose code can be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Code {
+    /// 32 or 64 bits.
+    X86(u32),
+    Arm64,
+    Arm,
+}
+
+impl Code {
+    pub(super) fn of(machine: Machine, symbols: &Symbols<'_>) -> Option<Self> {
+        match (elf::Machine(machine.number), machine.big_endian) {
+            (elf::EM_X86_64, _) => Some(Self::X86(64)),
+            (elf::EM_386, _) => Some(Self::X86(32)),
+            (elf::EM_AARCH64, false) => Some(Self::Arm64),
+            // Thumb's marks say that there is code of another set.
+            (elf::EM_ARM, false) => {
+                let is_thumb = |name: &[u8]| name == b"$t" || name.starts_with(b"$t.");
+                let any = symbols.iter().any(|symbol| symbols.name(&symbol).is_some_and(is_thumb));
+                (!any).then_some(Self::Arm)
+            }
+            _ => None,
+        }
+    }
+
+    /// The addend that a REL machine keeps in a field of data.
+    #[expect(clippy::unused_self, reason = "it is the machine's")]
+    pub(super) fn addend_in_data(self, elf: &Elf<'_>, data: &[u8], offset: u64) -> Option<i64> {
+        elf.u32_at(data, offset).map(|field| i64::from(field.cast_signed()))
+    }
+
+    /// Reads a section's code, piece by piece between the places where something begins. Nothing if that can't be done.
+    pub(super) fn read(self, code: &[u8], begins: &BTreeSet<u64>, relocations: &[Relocation]) -> Option<Vec<Found>> {
+        let mut found = Vec::new();
+        let mut relocations = relocations.iter().copied().peekable();
+        let len = code.len() as u64;
+        let mut starts: Vec<u64> = begins.iter().copied().filter(|start| *start < len).collect();
+        if starts.first() != Some(&0) {
+            starts.insert(0, 0);
+        }
+        let ends = starts.iter().skip(1).copied().chain([len]);
+        for (start, end) in starts.iter().copied().zip(ends) {
+            let piece = code.get(usize::try_from(start).ok()?..usize::try_from(end).ok()?)?;
+            let ending = match self {
+                Self::X86(bits) => x86(bits, piece, start, &mut relocations, &mut found)?,
+                Self::Arm64 => arm64(piece, start, &mut relocations, &mut found),
+                Self::Arm => arm(piece, start, &mut relocations, &mut found),
+            };
+            found.push(Found::End { offset: start, ending });
+        }
+        Some(found)
+    }
+}
+
+/// The relocations of a section that were not passed yet.
+type Rest<R> = Peekable<R>;
+
+/// Takes the relocations up to a place.
+fn up_to(rest: &mut Rest<impl Iterator<Item = Relocation>>, end: u64) -> impl Iterator<Item = Relocation> {
+    std::iter::from_fn(move || rest.next_if(|relocation| relocation.offset < end))
+}
+
+fn x86(
+    bits: u32,
+    piece: &[u8],
+    start: u64,
+    relocations: &mut Rest<impl Iterator<Item = Relocation>>,
+    found: &mut Vec<Found>,
+) -> Option<Ending> {
+    let mut decoder = Decoder::with_ip(bits, piece, start, DecoderOptions::NONE);
+    let mut instruction = Instruction::default();
+    let mut ending = Ending::Closed;
+    while decoder.can_decode() {
+        decoder.decode_out(&mut instruction);
+        // The kernel's `ud2` is followed by nothing else; what is no instruction at all is another matter.
+        if instruction.is_invalid() {
+            return None;
+        }
+        let (offset, next) = (instruction.ip(), instruction.next_ip());
+        let is_branch = matches!(instruction.op0_kind(), OpKind::NearBranch64 | OpKind::NearBranch32 | OpKind::NearBranch16);
+        let mut is_relocated = false;
+        for relocation in up_to(relocations, next) {
+            is_relocated = true;
+            let field = relocation.offset.checked_sub(start).and_then(|at| usize::try_from(at).ok());
+            let addend = match relocation.addend {
+                Some(addend) => addend,
+                None => field.and_then(|at| word(piece, at)).map_or(0, |word| i64::from(word.cast_signed())),
+            };
+            // It counts from the end of the instruction, and the machine's linker from the field.
+            let behind = if x86_is_relative(bits, relocation.kind) { next.saturating_sub(relocation.offset) } else { 0 };
+            let addend = addend.saturating_add(i64::try_from(behind).unwrap_or(0));
+            found.push(Found::Relocated { offset, relocation, addend, is_branch });
+        }
+        if is_branch && !is_relocated {
+            found.push(Found::Near { offset, target: instruction.near_branch_target(), is_branch });
+        }
+        if !is_relocated && instruction.is_ip_rel_memory_operand() {
+            found.push(Found::Near { offset, target: instruction.ip_rel_memory_address(), is_branch: false });
+        }
+        ending = match (instruction.flow_control(), instruction.mnemonic()) {
+            (_, Mnemonic::Nop | Mnemonic::Int3) => ending,
+            (FlowControl::Return | FlowControl::UnconditionalBranch | FlowControl::IndirectBranch | FlowControl::Exception, _) => {
+                Ending::Closed
+            }
+            (FlowControl::Call | FlowControl::IndirectCall, _) => Ending::Call,
+            _ => Ending::Open,
+        };
+    }
+    Some(ending)
+}
+
+/// Whether a relocation is relative to its place (the psABI of x86-64, table 4.10; of i386, table 2.4).
+fn x86_is_relative(bits: u32, kind: u32) -> bool {
+    let relative: &[elf::RelocationType] = match bits {
+        64 => &[
+            elf::R_X86_64_PC32,
+            elf::R_X86_64_PLT32,
+            elf::R_X86_64_GOTPCREL,
+            elf::R_X86_64_PC16,
+            elf::R_X86_64_PC8,
+            elf::R_X86_64_PC64,
+            elf::R_X86_64_GOTPCRELX,
+            elf::R_X86_64_REX_GOTPCRELX,
+        ],
+        _ => &[elf::R_386_PC32, elf::R_386_PLT32, elf::R_386_PC16, elf::R_386_PC8],
+    };
+    relative.iter().any(|one| one.0 == kind)
+}
+
+fn word(piece: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_le_bytes(piece.get(at..at.checked_add(4)?)?.try_into().ok()?))
+}
+
+fn arm64(
+    piece: &[u8],
+    start: u64,
+    relocations: &mut Rest<impl Iterator<Item = Relocation>>,
+    found: &mut Vec<Found>,
+) -> Ending {
+    use a64::Opcode;
+    let decoder = a64::InstDecoder::default();
+    let mut ending = Ending::Closed;
+    for (bytes, offset) in piece.chunks_exact(4).zip((start..).step_by(4)) {
+        let decoded = decoder.decode(&mut U8Reader::new(bytes)).ok();
+        let opcode = decoded.as_ref().map(|instruction| instruction.opcode);
+        let is_branch = matches!(
+            opcode,
+            Some(Opcode::B | Opcode::BL | Opcode::Bcc(_) | Opcode::CBZ | Opcode::CBNZ | Opcode::TBZ | Opcode::TBNZ)
+        );
+        let mut is_relocated = false;
+        for relocation in up_to(relocations, offset + 4) {
+            is_relocated = true;
+            let addend = relocation.addend.unwrap_or(0);
+            found.push(Found::Relocated { offset, relocation, addend, is_branch });
+        }
+        let distance = decoded.iter().flat_map(|instruction| instruction.operands).find_map(|operand| match operand {
+            a64::Operand::PCOffset(distance) => Some(distance),
+            _ => None,
+        });
+        if !is_relocated
+            && (is_branch || opcode == Some(Opcode::ADR))
+            && let Some(target) = distance.and_then(|distance| offset.checked_add_signed(distance))
+        {
+            found.push(Found::Near { offset, target, is_branch });
+        }
+        ending = match opcode {
+            Some(Opcode::HINT) => ending,
+            Some(Opcode::B | Opcode::BR | Opcode::RET | Opcode::ERET | Opcode::BRK | Opcode::UDF) | None => Ending::Closed,
+            Some(Opcode::BL | Opcode::BLR) => Ending::Call,
+            Some(_) => Ending::Open,
+        };
+    }
+    ending
+}
+
+fn arm(
+    piece: &[u8],
+    start: u64,
+    relocations: &mut Rest<impl Iterator<Item = Relocation>>,
+    found: &mut Vec<Found>,
+) -> Ending {
+    use armv7::Opcode;
+    let decoder = armv7::InstDecoder::default();
+    let mut ending = Ending::Closed;
+    for (bytes, offset) in piece.chunks_exact(4).zip((start..).step_by(4)) {
+        let decoded = decoder.decode(&mut U8Reader::new(bytes)).ok();
+        let field = word(bytes, 0).unwrap_or(0);
+        let distance = decoded.iter().flat_map(|instruction| instruction.operands).find_map(|operand| match operand {
+            // In words, from two instructions further on.
+            armv7::Operand::BranchOffset(words) => Some(i64::from(words) * 4 + 8),
+            _ => None,
+        });
+        let mut is_relocated = false;
+        for relocation in up_to(relocations, offset + 4) {
+            is_relocated = true;
+            let addend = relocation.addend.unwrap_or_else(|| arm_addend(relocation.kind, field, distance));
+            found.push(Found::Relocated { offset, relocation, addend, is_branch: distance.is_some() });
+        }
+        if !is_relocated && let Some(target) = distance.and_then(|distance| offset.checked_add_signed(distance)) {
+            found.push(Found::Near { offset, target, is_branch: true });
+        }
+        let always = decoded.as_ref().is_some_and(|instruction| instruction.condition == armv7::ConditionCode::AL);
+        ending = match decoded.as_ref().map(|instruction| instruction.opcode) {
+            Some(Opcode::NOP) => ending,
+            Some(Opcode::BL | Opcode::BLX) => Ending::Call,
+            Some(Opcode::B | Opcode::BX | Opcode::UDF) if always => Ending::Closed,
+            // A return by popping the program counter, among others.
+            Some(Opcode::LDM(..) | Opcode::LDR | Opcode::MOV) if always && is_to_pc(field) => Ending::Closed,
+            None => Ending::Closed,
+            Some(_) => Ending::Open,
+        };
+    }
+    ending
+}
+
+/// Whether an instruction that loads or moves may write the program counter.
+fn is_to_pc(field: u32) -> bool {
+    // A list of registers has a bit for each; others name the one in bits 12 to 15.
+    let is_list = field >> 25 & 0b111 == 0b100;
+    if is_list { field >> 15 & 1 == 1 } else { field >> 12 & 0xf == 0xf }
+}
+
+/// The addend that stands in an instruction (ELF for the Arm architecture, 5.6.1).
+fn arm_addend(kind: u32, field: u32, distance: Option<i64>) -> i64 {
+    match elf::RelocationType(kind) {
+        elf::R_ARM_CALL | elf::R_ARM_JUMP24 | elf::R_ARM_PC24 | elf::R_ARM_PLT32 => distance.unwrap_or(0),
+        elf::R_ARM_MOVW_ABS_NC | elf::R_ARM_MOVT_ABS => {
+            let immediate = (field >> 4 & 0xf000) | (field & 0xfff);
+            i64::from((immediate << 16).cast_signed() >> 16)
+        }
+        _ => i64::from(field.cast_signed()),
+    }
+}

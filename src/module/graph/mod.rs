@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What in a module refers to what: its functions and data objects, from its exports down to its imports.
+//!
+//! Nodes are parts of sections: a part begins where a symbol does, or where something refers to a place in data. Links come
+//! from relocations, and from the code itself where the assembler has resolved a branch within a section. A link is a
+//! call where the code branches, and goes through a table where it takes an address or data holds one. Only what an
+//! export leads to is looked at.
+
+mod code;
+mod parts;
+mod references;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use object::elf::SHT_SYMTAB;
+
+use super::bytes::Bytes;
+use super::elf::{Elf, ElfError, Symbols};
+use super::{exports, signature};
+use crate::text;
+use parts::Parts;
+use references::{Ending, References};
+
+/// How something leads somewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Grade {
+    /// By a chain of calls.
+    Call,
+    /// Somewhere through a table of pointers, or a pointer that is handed on.
+    Table,
+}
+
+/// Where a link leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Target {
+    /// Into this part.
+    Part(u32),
+    /// To this import.
+    Import(u32),
+}
+
+/// One link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Link {
+    /// Where it leads.
+    pub to: Target,
+    /// How.
+    pub grade: Grade,
+}
+
+/// What a module's exports lead to.
+#[derive(Debug, Clone, Default)]
+pub struct Graph {
+    /// The names of the parts.
+    pub parts: Vec<Box<str>>,
+    /// The links of each part, sorted.
+    pub links: Vec<Vec<Link>>,
+    /// The parts that are exported, by the names of the exports.
+    pub exports: Vec<(Box<str>, u32)>,
+    /// The names of the imports.
+    pub imports: Vec<Box<str>>,
+    /// Whether the module is one part, because its code can't be read: each export then leads to each import.
+    pub is_whole: bool,
+}
+
+impl Graph {
+    /// Reads the graph of a finished module.
+    pub fn read(bytes: Bytes<'_>) -> Result<Self, ElfError> {
+        let signed = signature::find(bytes).ok().flatten();
+        let elf = Elf::parse(signed.map_or(bytes, |signature| bytes.up_to(signature.offset)))?;
+        let table = elf.sections().iter().find(|section| section.kind == SHT_SYMTAB);
+        let Some(symbols) = table.and_then(|table| elf.symbols(table)) else { return Ok(Self::default()) };
+        let exported = exports::places(&elf, &symbols);
+        Ok(Self::of_parts(&elf, &symbols, &exported).unwrap_or_else(|| Self::whole(&symbols, &exported)))
+    }
+
+    /// The graph of what can be told apart; nothing if that is nothing.
+    fn of_parts(elf: &Elf<'_>, symbols: &Symbols<'_>, exported: &[(&str, Option<Place>)]) -> Option<Self> {
+        let starts: Vec<Place> = exported.iter().map(|(_, place)| *place).collect::<Option<_>>()?;
+        let references = References::from(elf, symbols, &starts)?;
+        let parts = Parts::new(elf, symbols, &references, &starts);
+        let mut graph = Self { links: vec![Vec::new(); parts.len()], parts: parts.names(), ..Self::default() };
+        let mut imports: BTreeMap<&str, u32> = BTreeMap::new();
+        for reference in references.all() {
+            let Some(from) = parts.at(reference.from) else { continue };
+            let to = match reference.to {
+                references::Referent::Place(place) => match parts.at(place) {
+                    Some(to) if to != from => Target::Part(to),
+                    _ => continue,
+                },
+                references::Referent::Import(symbol) => {
+                    let name = symbols.get(symbol as usize).and_then(|symbol| symbols.name(&symbol));
+                    let Some(name) = name.and_then(text::symbol) else { continue };
+                    let next = u32::try_from(imports.len()).ok()?;
+                    Target::Import(*imports.entry(name).or_insert(next))
+                }
+            };
+            if let Some(links) = graph.links.get_mut(from as usize) {
+                links.push(Link { to, grade: reference.grade });
+            }
+        }
+        graph.fall_through(&parts, &references);
+        for links in &mut graph.links {
+            links.sort_unstable();
+            links.dedup();
+        }
+        let mut names: Vec<_> = imports.into_iter().collect();
+        names.sort_unstable_by_key(|(_, index)| *index);
+        graph.imports = names.into_iter().map(|(name, _)| name.into()).collect();
+        graph.exports = exported.iter().zip(&starts).filter_map(|((name, _), place)| Some(((*name).into(), parts.at(*place)?))).collect();
+        Some(graph)
+    }
+
+    /// Code that does not end goes on in the next part. A call may be the end, where it does not return: it is not, if
+    /// nothing else leads to what follows.
+    fn fall_through(&mut self, parts: &Parts, references: &References) {
+        let led_to: BTreeSet<u32> = self
+            .links
+            .iter()
+            .flatten()
+            .filter_map(|link| match link.to {
+                Target::Part(to) => Some(to),
+                Target::Import(_) => None,
+            })
+            .collect();
+        for (place, ending) in references.endings() {
+            let (Some(from), Some(next)) = (parts.at(*place), parts.behind(*place)) else { continue };
+            let goes_on = match ending {
+                Ending::Open => true,
+                Ending::Call => !led_to.contains(&next),
+                Ending::Closed => false,
+            };
+            if goes_on && let Some(links) = self.links.get_mut(from as usize) {
+                links.push(Link { to: Target::Part(next), grade: Grade::Call });
+            }
+        }
+    }
+
+    /// The graph of one part that a module is where its code can't be read.
+    fn whole(symbols: &Symbols<'_>, exported: &[(&str, Option<Place>)]) -> Self {
+        let undefined = symbols.iter().filter(super::elf::Symbol::is_undefined);
+        let names: BTreeSet<&str> =
+            undefined.filter_map(|symbol| text::symbol(symbols.name(&symbol)?)).filter(|name| !name.is_empty()).collect();
+        Self::unread(exported.iter().map(|(name, _)| (*name).into()), names.into_iter().map(Into::into))
+    }
+
+    /// The graph of one part of a module with these exports and imports.
+    #[must_use]
+    pub fn unread(exports: impl Iterator<Item = Box<str>>, imports: impl Iterator<Item = Box<str>>) -> Self {
+        let imports: Vec<Box<str>> = imports.collect();
+        let link = |(index, _)| Link { to: Target::Import(index), grade: Grade::Call };
+        Self {
+            parts: vec!["the module".into()],
+            links: vec![(0..).zip(&imports).map(link).collect()],
+            exports: exports.map(|export| (export, 0)).collect(),
+            imports,
+            is_whole: true,
+        }
+    }
+}
+
+/// A place in a section.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Place {
+    /// Index of the section.
+    pub(super) section: u32,
+    /// In bytes.
+    pub(super) offset: u64,
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Ways within one module, backwards from an import.
+
+use crate::module::graph::{Grade, Graph, Target};
+
+/// A module's graph, with its links turned round.
+#[derive(Debug)]
+pub(super) struct Walk {
+    pub(super) graph: Graph,
+    /// What links to each part.
+    to_parts: Vec<Vec<(u32, Grade)>>,
+    /// What links to each import.
+    to_imports: Vec<Vec<(u32, Grade)>>,
+}
+
+/// The next part on the way from each part, where there is a way.
+type Next = Vec<Option<Step>>;
+
+/// A step towards an import.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    /// It links to the import.
+    Last,
+    /// It links to this part.
+    Part(u32),
+}
+
+impl Walk {
+    pub(super) fn new(graph: Graph) -> Self {
+        let mut to_parts = vec![Vec::new(); graph.parts.len()];
+        let mut to_imports = vec![Vec::new(); graph.imports.len()];
+        for (from, links) in (0_u32..).zip(&graph.links) {
+            for link in links {
+                let into = match link.to {
+                    Target::Part(part) => to_parts.get_mut(part as usize),
+                    Target::Import(import) => to_imports.get_mut(import as usize),
+                };
+                if let Some(into) = into {
+                    into.push((from, link.grade));
+                }
+            }
+        }
+        Self { graph, to_parts, to_imports }
+    }
+
+    /// The exports from which there is a way to an import: each with the grade of the best, and its parts.
+    pub(super) fn to_import(&self, import: usize) -> Vec<(&Box<str>, Grade, Vec<&str>)> {
+        if self.to_imports.get(import).is_none_or(Vec::is_empty) {
+            return Vec::new();
+        }
+        let by_calls = self.backwards(import, Grade::Call);
+        let by_any = self.backwards(import, Grade::Table);
+        let exports = self.graph.exports.iter();
+        exports
+            .filter_map(|(export, part)| {
+                let way = |next: &Next, grade| Some((export, grade, self.parts(next, *part)?));
+                way(&by_calls, Grade::Call).or_else(|| way(&by_any, Grade::Table))
+            })
+            .collect()
+    }
+
+    /// The first steps of the shortest ways to an import, by links of at most a grade.
+    fn backwards(&self, import: usize, most: Grade) -> Next {
+        let mut next: Next = vec![None; self.graph.parts.len()];
+        let mut reached: Vec<u32> = Vec::new();
+        let mut take = |from: u32, step: Step, reached: &mut Vec<u32>| {
+            if let Some(place @ None) = next.get_mut(from as usize) {
+                *place = Some(step);
+                reached.push(from);
+            }
+        };
+        for &(from, _) in self.to_imports.get(import).into_iter().flatten().filter(|(_, grade)| *grade <= most) {
+            take(from, Step::Last, &mut reached);
+        }
+        while !reached.is_empty() {
+            for part in std::mem::take(&mut reached) {
+                let links = self.to_parts.get(part as usize).into_iter().flatten();
+                for &(from, _) in links.filter(|(_, grade)| *grade <= most) {
+                    take(from, Step::Part(part), &mut reached);
+                }
+            }
+        }
+        next
+    }
+
+    fn parts(&self, next: &Next, from: u32) -> Option<Vec<&str>> {
+        let mut parts = Vec::new();
+        let mut part = from;
+        loop {
+            let step = (*next.get(part as usize)?)?;
+            parts.push(&**self.graph.parts.get(part as usize)?);
+            match step {
+                Step::Last => return Some(parts),
+                Step::Part(to) => part = to,
+            }
+        }
+    }
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `cargo xtask facades`: which exports of real kernels lead to a family, and who imports them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use symgate::allowlist::{Allowlists, Origin};
+use symgate::check::Gathered;
+use symgate::gate::rules;
+use symgate::input::Inputs;
+use symgate::module::graph::Grade;
+use symgate::trust::Named;
+
+use crate::corpus::kernels;
+use crate::shell::TaskError;
+
+/// `cargo xtask facades`
+pub fn task(names: &[String]) -> Result<(), TaskError> {
+    let failed = |error: &dyn std::fmt::Display| TaskError::Other(error.to_string());
+    let allowlists = Allowlists::load(&Origin { replace: std::env::var_os("FAC_LISTS").map(Into::into), ..Origin::default() }, &rules::ids()).map_err(|error| failed(&error))?;
+    for kernel in kernels(names)? {
+        let inputs = Inputs {
+            paths: vec![kernel.modules.clone()],
+            symvers: vec![kernel.symvers.clone()],
+            one_reference: true,
+            ..Inputs::default()
+        };
+        let named = Named { builds: vec![kernel.modules.clone()], ..Named::default() };
+        let gathered = Gathered::read(&inputs, &named, &allowlists).map_err(|error| failed(&error))?;
+        let reach = &gathered.reach;
+        println!("# {}: {} modules looked into, as a whole {:?}", kernel.release, reach.looked_into, reach.whole);
+        for (export, ways) in reach.exports() {
+            let provider = gathered.exports.index(export).and_then(|index| gathered.exports.entries().get(index));
+            let provider = provider.map(|provided| provided.provider.to_string()).unwrap_or_default();
+            let mut best: BTreeMap<&str, &symgate::reach::Reached> = BTreeMap::new();
+            for way in ways {
+                let old = best.entry(&way.family).or_insert(way);
+                if (!way.owes, way.grade, way.via.len()) < (!old.owes, old.grade, old.via.len()) {
+                    *old = way;
+                }
+            }
+            for (family, way) in best {
+                let via: Vec<&str> = way.via.iter().map(|step| &**step).collect();
+                let owes = if way.owes { "owes" } else { "listed" };
+                println!("export {provider} {export} {family} {:?} {owes} {}", way.grade, via.join(" > "));
+            }
+        }
+        let mut modules: BTreeMap<(String, Grade, bool), BTreeSet<String>> = BTreeMap::new();
+        for module in &gathered.modules {
+            let name = module.facts.name.as_ref().map(ToString::to_string).unwrap_or_default();
+            for import in &module.facts.imports {
+                for way in reach.of(&import.name) {
+                    modules.entry((way.family.to_string(), way.grade, way.owes)).or_default().insert(name.clone());
+                }
+            }
+        }
+        for ((family, grade, owes), names) in modules {
+            let names: Vec<String> = names.into_iter().collect();
+            println!("modules {family} {grade:?} {owes} {}: {}", names.len(), names.join(" "));
+        }
+    }
+    Ok(())
+}
