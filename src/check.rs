@@ -35,8 +35,10 @@ pub struct Gathered {
     pub debug_files: usize,
     /// What counts as a kernel's own.
     pub trust: Trust,
-    /// What the modules' exports lead to.
+    /// What the modules' exports lead to, where that was followed.
     pub reach: Reach,
+    /// Where each module was read from.
+    pub sources: Vec<Source>,
 }
 
 /// A `Module.symvers` or a kernel image.
@@ -111,7 +113,7 @@ impl Gathered {
                 digest: inputs.verify_all
                     || (needs_proof
                         && (named.asks_for_keys()
-                            || trust.place(origin).is_none()
+                            || facts.name.as_ref().is_none_or(|name| trust.place(origin, name).is_none())
                             || facts.name.as_ref().is_some_and(|name| allowlists.asks_for_content(name)))),
             }
         };
@@ -125,14 +127,17 @@ impl Gathered {
         let packaged: Vec<_> = packages
             .into_iter()
             .map(|package| {
-                let read = input::read_package(&package, &|facts, path| asking(facts, Origin::Package(path)));
+                let read = input::read_package(&package, &|facts, path| {
+                    asking(facts, Origin::Package(path, facts.name.as_ref().map_or("", ModuleName::as_str)))
+                });
                 (package, read)
             })
             .collect();
         trust.add_keys(keys?);
         let candidate = |path: String, facts: ModuleFacts, origin: Origin<'_>| {
             let signature = facts.digests.is_some().then(|| trust.verify(origin, &facts)).flatten();
-            let proof = needs_proof(&facts).then(|| trust.prove(origin, signature.as_ref())).flatten();
+            let name = facts.name.clone().unwrap_or_else(|| ModuleName::from_path(&path));
+            let proof = needs_proof(&facts).then(|| trust.prove(origin, &name, signature.as_ref())).flatten();
             Candidate { path, facts, proof, signature }
         };
         let mut module_files = files.len();
@@ -150,7 +155,9 @@ impl Gathered {
                     for member in members {
                         match member {
                             Ok((path, facts)) => {
-                                read.push((candidate(path, facts, Origin::Package(&package.path)), Source::Package));
+                                let member = path.clone();
+                                let origin = Origin::Package(&package.path, &member);
+                                read.push((candidate(path, facts, origin), Source::Package));
                             }
                             Err(error) => errors.push(error),
                         }
@@ -160,22 +167,10 @@ impl Gathered {
         }
         read.sort_by(|(a, _), (b, _)| a.path.cmp(&b.path));
         let (mut modules, sources): (Vec<Candidate>, Vec<Source>) = read.into_iter().unzip();
-        let unproven = |module: &&mut Candidate| module.proof.is_none() && needs_proof(&module.facts);
-        if trust.has_places() && modules.iter_mut().any(|module| unproven(&module)) {
-            let contents = trust.contents()?;
-            for module in modules.iter_mut().filter(unproven) {
-                let digests = module.facts.digests.as_ref();
-                module.proof = digests.and_then(|digests| contents.get(&digests.content).cloned()).map(Proof::Content);
-            }
+        if trust.has_places() {
+            prove_by_content(&mut modules, &trust, &needs_proof)?;
         }
-        for Candidate { path, facts, .. } in &modules {
-            let provider = facts.name.clone().unwrap_or_else(|| ModuleName::from_path(path));
-            for export in &facts.exports {
-                let path = provider_path(path).into();
-                exports.add(Provided { export: export.clone(), path, provider: provider.clone() });
-            }
-        }
-        let reach = reach(&modules, &sources, &exports, allowlists);
+        add_exports(&mut exports, &modules);
         // Beside the modules, such as in a package of all that a build made, they are what they are; alone they are no
         // input.
         let before = errors.len();
@@ -185,7 +180,23 @@ impl Gathered {
         let debug_files = before - errors.len();
         module_files -= debug_files;
         errors.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(Self { modules, module_files, empty_list, exports, references, errors, debug_files, trust, reach })
+        Ok(Self {
+            modules,
+            module_files,
+            empty_list,
+            exports,
+            references,
+            errors,
+            debug_files,
+            trust,
+            reach: Reach::default(),
+            sources,
+        })
+    }
+
+    /// Follows what the modules' exports lead to.
+    pub fn follow(&mut self, allowlists: &Allowlists) {
+        self.reach = reach(&self.modules, &self.sources, &self.exports, allowlists);
     }
 
     /// Judges all modules.
@@ -199,9 +210,40 @@ impl Gathered {
     }
 }
 
+/// Adds what the modules themselves export.
+fn add_exports(exports: &mut ExportTable, modules: &[Candidate]) {
+    for Candidate { path, facts, .. } in modules {
+        let provider = facts.name.clone().unwrap_or_else(|| ModuleName::from_path(path));
+        for export in &facts.exports {
+            let path = provider_path(path).into();
+            exports.add(Provided { export: export.clone(), path, provider: provider.clone() });
+        }
+    }
+}
+
+/// Looks in the places that the caller named for modules that are not proven yet.
+fn prove_by_content(
+    modules: &mut [Candidate],
+    trust: &Trust,
+    needs_proof: &dyn Fn(&ModuleFacts) -> bool,
+) -> Result<(), TrustError> {
+    let unproven = |module: &&mut Candidate| module.proof.is_none() && needs_proof(&module.facts);
+    if !modules.iter_mut().any(|module| unproven(&module)) {
+        return Ok(());
+    }
+    let contents = trust.contents()?;
+    for module in modules.iter_mut().filter(unproven) {
+        let listed = module.facts.digests.as_ref().and_then(|digests| contents.get(&digests.content));
+        // Under another name than that it bears, somebody put it there.
+        let proof = listed.filter(|(name, _)| module.facts.name.as_ref() == Some(name));
+        module.proof = proof.map(|(_, place)| Proof::Content(place.clone()));
+    }
+    Ok(())
+}
+
 /// Where a module was read from.
 #[derive(Debug)]
-enum Source {
+pub enum Source {
     /// Its file.
     File(PathBuf),
     /// A package.

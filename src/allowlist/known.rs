@@ -8,6 +8,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::date::Date;
+use super::registration::module_name;
 use super::source::{Fault, Place, SourceFile};
 use super::standing::Standing;
 use crate::module::ModuleName;
@@ -53,7 +54,12 @@ pub(super) fn read(file: &SourceFile, into: &mut BTreeMap<ModuleName, Known>, fa
             return;
         }
     };
+    let mut here: BTreeMap<ModuleName, Place> = BTreeMap::new();
     for RawKnown { name, source, userspace, standing, checked } in raw.known {
+        let module = module_name(file, &name, faults);
+        if let Some(other) = here.insert(module.clone(), file.place(&name.span())) {
+            faults.push(file.fault(&name.span(), format!("{module} is recorded at {other} already")));
+        }
         for text in [&name, &source, &userspace] {
             if text.get_ref().trim().is_empty() {
                 faults.push(file.fault(&text.span(), "this has to say something"));
@@ -65,6 +71,6 @@ pub(super) fn read(file: &SourceFile, into: &mut BTreeMap<ModuleName, Known>, fa
         let place = file.place(&name.span());
         let known = Known { source: source.into_inner(), userspace: userspace.into_inner(), standing, checked, place };
         // Of two records, in two folders, the later counts.
-        into.insert(ModuleName::new(name.get_ref()), known);
+        into.insert(module, known);
     }
 }

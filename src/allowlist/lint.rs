@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What is to be said of allowlists that can be read: what is old, dead, or leads nowhere.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::date::Date;
@@ -9,7 +9,7 @@ use super::registration::{Class, Kind, Members, Owes};
 use super::source::Place;
 use super::standing::{Standing, assess};
 use super::userspace::{Axis, Record};
-use super::{Allowlists, Registration};
+use super::{Allowlists, Registration, Waiver};
 use crate::module::ModuleName;
 
 /// Something that a maintainer of allowlists should know.
@@ -28,9 +28,20 @@ impl fmt::Display for Remark {
     }
 }
 
-/// All remarks on allowlists, in the order of their places. `tree` are the modules of a tree that they are to fit.
+/// The modules of a tree that allowlists are to fit.
+#[derive(Debug, Default)]
+pub struct Tree<'t> {
+    /// Their names.
+    pub modules: BTreeSet<ModuleName>,
+    /// All that they import and export.
+    pub symbols: BTreeSet<&'t str>,
+    /// The namespaces that they declare or export in.
+    pub namespaces: BTreeSet<&'t str>,
+}
+
+/// All remarks on allowlists, in the order of their places.
 #[must_use]
-pub fn lint(allowlists: &Allowlists, today: Date, tree: Option<&BTreeSet<ModuleName>>) -> Vec<Remark> {
+pub fn lint(allowlists: &Allowlists, today: Date, tree: Option<&Tree<'_>>) -> Vec<Remark> {
     let mut linter = Linter { allowlists, today, remarks: Vec::new() };
     linter.userspaces();
     linter.registrations();
@@ -108,7 +119,7 @@ impl Linter<'_> {
             }
             match assess(self.allowlists, registration) {
                 None => self.say(place, format!("{name} is registered without any userspace")),
-                Some(assessment) if assessment.standing == Standing::Rejected => {
+                Some(assessment) if assessment.standing == Standing::Rejected && !self.is_waived(name) => {
                     let message = format!(
                         "the best userspace of {name}, {}, is rejected: {}",
                         assessment.userspace,
@@ -121,10 +132,22 @@ impl Linter<'_> {
         }
     }
 
+    /// Whether somebody has said why a module passes all the same.
+    fn is_waived(&self, name: &ModuleName) -> bool {
+        let holds = |waiver: &&Waiver| waiver.module == *name && waiver.rule == "SG003" && waiver.expires >= self.today;
+        self.allowlists.waivers.iter().any(|waiver| holds(&waiver))
+    }
+
     fn waivers(&mut self) {
         /// The longest time that is still an exception, in days.
         const LONG: i64 = 2 * 366;
+        let mut said = BTreeMap::new();
         for waiver in &self.allowlists.waivers {
+            let Waiver { module, rule, family, key, symbols, proof, .. } = waiver;
+            let proof: Vec<String> = proof.iter().map(ToString::to_string).collect();
+            if let Some(other) = said.insert((module, rule, family, key, symbols, proof), &waiver.place) {
+                self.say(&waiver.place, format!("the waiver for {module} says what that at {other} says"));
+            }
             let left = waiver.expires.days_since(self.today);
             if left < 0 {
                 self.say(&waiver.place, format!("the waiver for {} expired on {}", waiver.module, waiver.expires));
@@ -145,7 +168,12 @@ impl Linter<'_> {
         }
     }
 
-    fn against(&mut self, tree: &BTreeSet<ModuleName>) {
+    fn against(&mut self, tree: &Tree<'_>) {
+        for family in self.allowlists.policy.families.iter().filter(|family| !family.watch_only) {
+            for pattern in family.unmatched(&tree.symbols, &tree.namespaces) {
+                self.say(&family.place, format!("nothing in the tree is of {pattern:?}"));
+            }
+        }
         let registered = self.allowlists.registrations.values().map(|entry| (&entry.name, &entry.place));
         let waived = self.allowlists.waivers.iter().map(|waiver| (&waiver.module, &waiver.place));
         let classes = self.allowlists.classes.iter().filter_map(|entry| match &entry.kind {
@@ -154,7 +182,7 @@ impl Linter<'_> {
         });
         let members = classes.flat_map(|(names, place)| names.iter().map(move |name| (name, place)));
         let absent: Vec<_> =
-            registered.chain(waived).chain(members).filter(|(module, _)| !tree.contains(module)).collect();
+            registered.chain(waived).chain(members).filter(|(module, _)| !tree.modules.contains(module)).collect();
         for (module, place) in absent {
             self.say(place, format!("no module of the tree is named {module}"));
         }

@@ -2,9 +2,8 @@
 //! Where the allowlists are read from: the embedded data, or folders that the operator names.
 
 use std::collections::BTreeMap;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
@@ -46,7 +45,7 @@ pub enum LoadError {
         /// Which.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// A folder holds a file that nothing reads, or lacks one that has to be there.
     #[error("{}: {reason}", .path.display())]
@@ -83,9 +82,9 @@ impl Allowlists {
     pub fn load(origin: &Origin, rules: &[&str]) -> Result<Self, LoadError> {
         let operator = match &origin.operator {
             // A folder that may not be looked into is not the same as none.
-            Some(path) => match path.try_exists() {
-                Ok(true) => Some(Folder::read(path)?),
-                Ok(false) => None,
+            Some(path) => match path.symlink_metadata() {
+                Ok(_) => Some(Folder::read(path)?),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => None,
                 Err(source) => return Err(LoadError::Io { path: path.clone(), source }),
             },
             None => None,
@@ -93,7 +92,10 @@ impl Allowlists {
         let mut added = Vec::new();
         let base = match (&origin.replace, operator) {
             (Some(folder), operator) => {
-                let locked = operator.map(|operator| operator.lock(rules)).transpose()?;
+                let real = |path: &Path| path.canonicalize().ok();
+                let is_the_same =
+                    origin.operator.as_deref().and_then(real).is_some_and(|own| real(folder) == Some(own));
+                let locked = operator.filter(|_| !is_the_same).map(|operator| operator.lock(rules)).transpose()?;
                 if let Some(by) = locked.as_ref().and_then(Lock::any) {
                     return Err(LoadError::Locked { folder: folder.clone(), by: by.clone() });
                 }
@@ -137,9 +139,7 @@ impl Allowlists {
             }
             allowlists.source.push_str(" + ");
             allowlists.source.push_str(&folder.name);
-            let before = allowlists.clone();
             allowlists.add(folder, rules, &mut hash, &mut faults);
-            allowlists.check_lock(&before, &mut faults);
         }
         if faults.is_empty() {
             allowlists.sha256 = text::digits(&hash.finalize());
@@ -147,29 +147,6 @@ impl Allowlists {
         } else {
             faults.sort();
             Err(LoadError::Faults(faults))
-        }
-    }
-
-    /// What an added folder says of what was locked before is a fault.
-    fn check_lock(&self, before: &Self, faults: &mut Vec<Fault>) {
-        let lock = &before.lock;
-        let fault = |place: &Place, what: String, lock: &Place| Fault {
-            file: Arc::clone(&place.file),
-            line: place.line,
-            column: place.column,
-            message: format!("{what} is locked by {lock}"),
-        };
-        for (name, by) in &lock.modules {
-            let (old, new) = (before.registrations.get(name), self.registrations.get(name));
-            if let Some(new) = new.filter(|new| old.is_none_or(|old| old.place != new.place)) {
-                faults.push(fault(&new.place, format!("the registration of {name}"), by));
-            }
-        }
-        for waiver in self.waivers.iter().skip(before.waivers.len()) {
-            let by = lock.modules.get(&waiver.module).or_else(|| lock.rules.get(&waiver.rule));
-            faults.extend(
-                by.map(|by| fault(&waiver.place, format!("what {} may do by {}", waiver.module, waiver.rule), by)),
-            );
         }
     }
 
@@ -198,6 +175,14 @@ impl Allowlists {
         if let Some(file) = files.get("modules.toml") {
             here.read_modules(file, &registry, faults);
         }
+        // What was locked before is not this folder's to say.
+        for entry in here.modules.values().chain(&here.classes) {
+            faults.extend(
+                self.lock
+                    .of(entry)
+                    .map(|by| fault_of(&entry.place, &format!("the registration of {}", entry.name), by)),
+            );
+        }
         // A folder that is added may register anew, but not twice.
         self.registrations.extend(here.modules);
         self.classes.retain(|old| here.classes.iter().all(|new| new.name != old.name));
@@ -206,12 +191,23 @@ impl Allowlists {
             known::read(file, &mut self.known, faults);
         }
         if let Some(file) = files.get("waivers.toml") {
-            self.waivers.extend(waiver::read(file, &self.policy, rules, faults));
+            let waivers = waiver::read(file, &self.policy, rules, faults);
+            for waiver in &waivers {
+                let by = self.lock.modules.get(&waiver.module).or_else(|| self.lock.rules.get(&waiver.rule));
+                let what = || format!("what {} may do by {}", waiver.module, waiver.rule);
+                faults.extend(by.map(|by| fault_of(&waiver.place, &what(), by)));
+            }
+            self.waivers.extend(waivers);
         }
         if let Some(file) = files.get("lock.toml") {
             lock::read(file, rules, &mut self.lock, faults);
         }
     }
+}
+
+fn fault_of(place: &Place, what: &str, by: &Place) -> Fault {
+    let Place { file, line, column } = place.clone();
+    Fault { file, line, column, message: format!("{what} is locked by {by}") }
 }
 
 impl Folder {
@@ -242,7 +238,7 @@ impl Folder {
         let mut files = BTreeMap::new();
         for entry in std::fs::read_dir(folder).map_err(io(folder))? {
             let path = entry.map_err(io(folder))?.path();
-            if path.extension().is_none_or(|extension| extension != "toml") {
+            if path.extension().is_none_or(|extension| !extension.eq_ignore_ascii_case("toml")) {
                 continue;
             }
             let known = EMBEDDED.iter().find(|(name, _)| path.file_name().is_some_and(|file| file == *name));

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::registration::{Class, Kind, Members, Registration, module_name};
 use super::source::{Fault, Place, SourceFile};
 use crate::module::ModuleName;
 
@@ -18,7 +19,22 @@ pub struct Lock {
     pub modules: BTreeMap<ModuleName, Place>,
 }
 
+/// The rules that ask for a registration: where one of these is locked, nobody else decides who is registered.
+const REGISTRATION: [&str; 4] = ["SG001", "SG002", "SG003", "SG004"];
+
 impl Lock {
+    /// What keeps an added folder from registering something.
+    pub(super) fn of(&self, entry: &Registration) -> Option<&Place> {
+        let by_rule = || REGISTRATION.iter().find_map(|rule| self.rules.get(*rule));
+        let by_member = || match &entry.kind {
+            Kind::Class(Class { members: Members::Named(names), .. }) => {
+                names.iter().find_map(|name| self.modules.get(name))
+            }
+            _ => None,
+        };
+        self.modules.get(&entry.name).or_else(by_member).or_else(by_rule)
+    }
+
     /// A line that locks something.
     #[must_use]
     pub fn any(&self) -> Option<&Place> {
@@ -52,6 +68,7 @@ pub(super) fn read(file: &SourceFile, rules: &[&str], into: &mut Lock, faults: &
         into.rules.entry(rule.into_inner()).or_insert(place);
     }
     for module in raw.modules {
+        module_name(file, &module, faults);
         into.modules.entry(ModuleName::new(module.get_ref())).or_insert_with(|| file.place(&module.span()));
     }
 }

@@ -43,6 +43,7 @@ pub struct Family {
     namespaces: BTreeSet<String>,
     providers: BTreeSet<ModuleName>,
     names: BTreeSet<String>,
+    patterns: Vec<Glob>,
     globs: GlobSet,
     acquiring: BTreeSet<String>,
     others: BTreeSet<String>,
@@ -53,6 +54,17 @@ impl Family {
     #[must_use]
     pub fn acquires(&self, symbol: &str) -> bool {
         self.acquiring.contains(symbol)
+    }
+
+    /// Its patterns and namespaces that none of these is of.
+    pub(super) fn unmatched(&self, symbols: &BTreeSet<&str>, namespaces: &BTreeSet<&str>) -> Vec<&str> {
+        let matches = |glob: &&Glob| {
+            let matcher = glob.compile_matcher();
+            symbols.iter().any(|symbol| matcher.is_match(symbol))
+        };
+        let patterns = self.patterns.iter().filter(|glob| !matches(glob)).map(Glob::glob);
+        let spaces = self.namespaces.iter().map(String::as_str).filter(|space| !namespaces.contains(space));
+        patterns.chain(spaces).collect()
     }
 
     fn knows_by_name(&self, symbol: &str) -> bool {
@@ -257,6 +269,7 @@ fn read_family(file: &SourceFile, raw: RawFamily, faults: &mut Vec<Fault>) -> Fa
         namespaces: BTreeSet::new(),
         providers: raw.providers.iter().map(|name| ModuleName::new(name)).collect(),
         names: BTreeSet::new(),
+        patterns: Vec::new(),
         globs: GlobSet::empty(),
         acquiring: BTreeSet::new(),
         others: BTreeSet::new(),
@@ -274,7 +287,10 @@ fn read_family(file: &SourceFile, raw: RawFamily, faults: &mut Vec<Fault>) -> Fa
             continue;
         }
         match read_pattern(symbol.get_ref()) {
-            Ok(glob) => drop(globs.add(glob)),
+            Ok(glob) => {
+                globs.add(glob.clone());
+                family.patterns.push(glob);
+            }
             Err(reason) => faults.push(file.fault(&symbol.span(), reason)),
         }
     }

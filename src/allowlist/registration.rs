@@ -278,10 +278,9 @@ impl Registered {
         for raw in raw.class {
             let span = raw.name.span();
             let Some(class) = read_class(file, raw, registry, faults) else { continue };
-            if let Some(other) = self.classes.iter().find(|other| other.name == class.name) {
-                faults.push(
-                    file.fault(&span, format!("the class {} is registered at {} already", class.name, other.place)),
-                );
+            let same = self.classes.iter().find(|other| other.name == class.name);
+            if let Some(other) = same.or_else(|| self.modules.get(&class.name)) {
+                faults.push(file.fault(&span, format!("{} is registered at {} already", class.name, other.place)));
             }
             self.classes.push(class);
         }
@@ -311,7 +310,7 @@ fn exact(file: &SourceFile, names: Vec<Spanned<String>>, faults: &mut Vec<Fault>
     names.into_iter().map(Spanned::into_inner).collect()
 }
 
-fn module_name(file: &SourceFile, name: &Spanned<String>, faults: &mut Vec<Fault>) -> ModuleName {
+pub(super) fn module_name(file: &SourceFile, name: &Spanned<String>, faults: &mut Vec<Fault>) -> ModuleName {
     let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     if name.get_ref().is_empty() || !name.get_ref().chars().all(is_name) {
         faults.push(file.fault(&name.span(), format!("{:?} is no module's name", name.get_ref())));
@@ -339,6 +338,11 @@ fn read_class(
     if through.is_empty() {
         faults.push(file.fault(&name.span(), "a class names the facades through which its members get at a family"));
     }
+    if matches!(&members, Members::Named(names) if names.is_empty())
+        || matches!(&members, Members::Importing(names) if names.is_empty())
+    {
+        faults.push(file.fault(&name.span(), "nothing is a member of this class"));
+    }
     let class = Class {
         title,
         through: through.iter().map(|name| module_name(file, name, faults)).collect(),
@@ -365,6 +369,9 @@ fn read_entry(
     faults: &mut Vec<Fault>,
 ) -> Option<Registration> {
     let name = module_name(file, &raw.name, faults);
+    if raw.families.is_empty() {
+        faults.push(file.fault(&raw.name.span(), "it is registered for no family"));
+    }
     for family in &raw.families {
         if registry.policy.family(family.get_ref()).is_none() && !family.get_ref().starts_with("native:") {
             faults.push(file.fault(&family.span(), format!("the policy has no family {:?}", family.get_ref())));
@@ -384,13 +391,21 @@ fn read_entry(
         proof: demand::read(file, raw.proof.as_ref(), faults),
         place: file.place(&raw.name.span()),
     };
+    let asks_nothing =
+        registry.policy.subsystem(&registration.subsystem).is_some_and(|subsystem| subsystem.asks.is_empty());
+    if registration.owes() == Owes::Itself && asks_nothing {
+        let message =
+            format!("the subsystem {} asks for nothing, so that nobody can owe it a userspace", registration.subsystem);
+        faults.push(file.fault(&raw.name.span(), message));
+    }
     for raw in raw.userspace {
         let owes = registration.owes();
         if owes != Owes::Itself {
             let message = format!("a facade that owes nothing itself ({owes}) has no userspace");
             faults.push(file.fault(&raw.name.span(), message));
         }
-        if !registry.userspaces.contains_key(raw.name.get_ref()) {
+        // Where the userspaces can't be read, that is said once.
+        if !registry.userspaces.is_empty() && !registry.userspaces.contains_key(raw.name.get_ref()) {
             faults.push(file.fault(&raw.name.span(), format!("there is no userspace {:?}", raw.name.get_ref())));
         }
         let coverage = read_record(file, Axis::Coverage, &raw.coverage, registry.policy, faults)?;

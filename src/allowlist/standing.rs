@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
+use super::date::Date;
 use super::registration::Use;
 use super::userspace::{Axis, Outcome, Record, Userspace};
 use super::{Allowlists, Registration, Subsystem};
@@ -90,7 +91,15 @@ pub fn best<'a>(allowlists: &'a Allowlists, registration: &'a Registration) -> O
     let subsystem = allowlists.policy.subsystem(&registration.subsystem)?;
     let uses = registration.uses.iter();
     uses.filter_map(|usage| Some(assess_use(subsystem, usage, allowlists.userspaces.get(&usage.userspace)?)))
-        .min_by_key(|best| best.assessment.standing)
+        // Of two that stand alike, the one that was looked at last.
+        .min_by_key(|best| (best.assessment.standing, std::cmp::Reverse(best.oldest())))
+}
+
+impl Best<'_> {
+    /// The day on which the oldest of what decided was looked at.
+    fn oldest(&self) -> Option<Date> {
+        self.records.iter().map(|(_, record)| record.checked).min()
+    }
 }
 
 /// The same without what decided.

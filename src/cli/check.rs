@@ -114,7 +114,7 @@ fn rule(text: &str) -> Result<&'static str, String> {
 
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let allowlists = args.input.load_allowlists()?;
-    let today = today(args.today, allowlists.policy.date)?;
+    let today = today(args.today, &allowlists)?;
     let overrides = overrides(args, &allowlists.lock)?;
     args.input.in_pool(|| {
         let mut gathered = args.input.gather(&args.inputs, &args.trust, &allowlists, true)?;
@@ -126,7 +126,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
             gathered.errors.push(InputError::new(input, InputErrorKind::NoModules));
         }
         let terms = Terms { profile: args.profile.into(), today, signatures: args.trust.verify_signatures, overrides };
-        let context = Context::new(&allowlists, &gathered.exports, &gathered.trust, terms);
+        let context = Context::new(&allowlists, &gathered.exports, &gathered.trust, &gathered.reach, terms);
         let judged = gathered.judge(&context);
         let report = CheckReport { context: &context, gathered: &gathered, judged: &judged, all: args.all };
         let kbuild = matches!(args.format, Format::Kbuild);

@@ -175,8 +175,10 @@ impl InputArgs {
 }
 
 /// The day by which expiry is judged: `--today`, else `SOURCE_DATE_EPOCH`, else the clock's, but never one
-/// before the registry's own: an old changelog revives no waiver.
-pub(super) fn today(given: Option<Date>, registry: Date) -> Result<Date, CliError> {
+/// before the registry's own: an old changelog revives no waiver. Where an operator has locked something, never one before
+/// today either.
+pub(super) fn today(given: Option<Date>, allowlists: &Allowlists) -> Result<Date, CliError> {
+    let registry = allowlists.policy.date;
     let day = match given {
         Some(day) => day,
         None => match std::env::var_os("SOURCE_DATE_EPOCH") {
@@ -191,7 +193,8 @@ pub(super) fn today(given: Option<Date>, registry: Date) -> Result<Date, CliErro
             None => clock().unwrap_or(registry),
         },
     };
-    Ok(day.max(registry))
+    let least = allowlists.lock.any().and_then(|_| clock()).unwrap_or(registry);
+    Ok(day.max(registry).max(least))
 }
 
 fn clock() -> Option<Date> {

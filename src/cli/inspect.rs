@@ -57,12 +57,12 @@ enum Format {
 /// Showing is not judging: the exit status tells only whether everything could be read.
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let allowlists = args.input.load_allowlists()?;
-    let today = today(args.today, allowlists.policy.date)?;
+    let today = today(args.today, &allowlists)?;
     args.input.in_pool(|| {
         let gathered = args.input.gather(&args.modules, &args.trust, &allowlists, true)?;
         output::say_errors(&gathered.errors);
         let terms = Terms { profile: Profile::Audit, today, signatures: false, overrides: BTreeMap::new() };
-        let context = Context::new(&allowlists, &gathered.exports, &gathered.trust, terms);
+        let context = Context::new(&allowlists, &gathered.exports, &gathered.trust, &gathered.reach, terms);
         let judgements = gathered.judge(&context).modules;
         output::write(&args.output, Stream::Stdout, &args.modules, |out| match args.format {
             Format::Human => {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The gate: facts and allowlists in, findings and verdicts out. Pure; it opens no file.
 
+mod class;
 pub mod finding;
 pub mod rules;
 mod subject;
@@ -14,11 +15,12 @@ use serde::Serialize;
 use crate::allowlist::{Allowlists, Assessment, Date, Registration};
 use crate::exports::{ExportTable, Provided};
 use crate::module::{ModuleFacts, ModuleName};
+use crate::reach::Reach;
 use crate::tier::{self, Membership};
 use crate::trust::{Proof, Trust, Verdict as Signature};
 pub use finding::{AppliedWaiver, Draft, Finding, Weight};
 pub use rules::Rule;
-pub use subject::{ResolvedImport, Subject};
+pub use subject::{Access, ResolvedImport, Subject, Through};
 
 /// Where symgate runs, which sets how strict each rule is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -130,6 +132,8 @@ pub struct Context<'a> {
     pub terms: Terms,
     /// What counts as a kernel's own.
     pub trust: &'a Trust,
+    /// What exports lead to.
+    pub reach: &'a Reach,
 }
 
 /// A module to be judged.
@@ -175,10 +179,16 @@ impl<'a> Judgement<'a> {
 impl<'a> Context<'a> {
     /// Puts together what modules are judged by.
     #[must_use]
-    pub fn new(allowlists: &'a Allowlists, exports: &'a ExportTable, trust: &'a Trust, terms: Terms) -> Self {
+    pub fn new(
+        allowlists: &'a Allowlists,
+        exports: &'a ExportTable,
+        trust: &'a Trust,
+        reach: &'a Reach,
+        terms: Terms,
+    ) -> Self {
         let memberships = tier::memberships(&allowlists.policy, exports);
         let providers = if exports.knows_modules() { HashSet::new() } else { exports.providers() };
-        Self { allowlists, exports, memberships, providers, terms, trust }
+        Self { allowlists, exports, memberships, providers, terms, trust, reach }
     }
 
     /// Whether a module of this name is known to export something; where a reference tells of all modules, nobody asks.

@@ -3,11 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Candidate, Context};
+use super::{Candidate, Context, class};
 use crate::allowlist::{Assessment, Demand, Owes, Registration, assess};
 use crate::exports::Provided;
 use crate::module::imports::is_linker_made;
 use crate::module::{Binding, Import, ModuleFacts, ModuleName};
+use crate::reach::Reached;
 use crate::tier::{self, Membership, Tier};
 use crate::trust::{Proof, Verdict};
 
@@ -68,6 +69,44 @@ impl ResolvedImport<'_> {
     }
 }
 
+/// An import from another module's exports that leads to a family.
+#[derive(Debug, Clone, Copy)]
+pub struct Through<'a> {
+    /// The import.
+    pub import: &'a str,
+    /// Who offers it, where that is known.
+    pub provider: Option<&'a ModuleName>,
+    /// The way from there.
+    pub way: &'a Reached,
+}
+
+/// How a module gets at one family.
+#[derive(Debug, Default)]
+pub struct Access<'s, 'a> {
+    /// By acquiring symbols that it imports itself.
+    pub direct: Vec<&'s ResolvedImport<'a>>,
+    /// Through exports of others that make it owe a userspace.
+    pub through: Vec<&'s Through<'a>>,
+}
+
+impl Access<'_, '_> {
+    /// The imports, sorted.
+    #[must_use]
+    pub fn symbols(&self) -> Vec<String> {
+        let direct = self.direct.iter().map(|import| import.import.name.to_string());
+        let mut symbols: Vec<String> = direct.chain(self.through.iter().map(|one| one.import.to_owned())).collect();
+        symbols.sort();
+        symbols.dedup();
+        symbols
+    }
+
+    /// The way through others that counts: by calls before tables, and a short one.
+    #[must_use]
+    pub fn way(&self) -> Option<&Reached> {
+        self.through.iter().map(|one| one.way).min_by_key(|way| (way.grade, way.via.len(), &way.via))
+    }
+}
+
 /// A module under judgement.
 #[derive(Debug)]
 pub struct Subject<'a> {
@@ -85,7 +124,9 @@ pub struct Subject<'a> {
     pub signature: Option<&'a Verdict>,
     /// Its imports by name.
     pub imports: Vec<ResolvedImport<'a>>,
-    /// The registration of its name, whether or not it has proven that it is the one that is meant.
+    /// Its imports that lead to a family through other modules, each with its ways.
+    pub through: Vec<Through<'a>>,
+    /// The registration of its name, or else that of its class, whether or not it has proven that it is what is meant.
     pub registration: Option<&'a Registration>,
     /// How its userspace stands, where it owes one and one is recorded.
     pub assessment: Option<Assessment>,
@@ -95,7 +136,7 @@ impl<'a> Subject<'a> {
     pub(super) fn new(context: &'a Context<'a>, module: &'a Candidate) -> Self {
         let Candidate { path, facts, proof, signature } = module;
         let name = facts.name.clone().unwrap_or_else(|| ModuleName::from_path(path));
-        let imports = facts
+        let imports: Vec<ResolvedImport<'a>> = facts
             .imports
             .iter()
             .map(|import| {
@@ -103,21 +144,30 @@ impl<'a> Subject<'a> {
                 ResolvedImport { import, provided, membership }
             })
             .collect();
-        let registration = context.allowlists.registrations.get(&name);
-        let assessment = registration
-            .filter(|registration| registration.owes() == Owes::Itself)
-            .and_then(|registration| assess(context.allowlists, registration));
-        Self {
+        let through = imports.iter().flat_map(|import| {
+            let ways = context.reach.of(&import.import.name).iter();
+            let provider = import.provided.map(|provided| &provided.provider);
+            ways.map(move |way| Through { import: &import.import.name, provider, way })
+        });
+        let mut subject = Self {
             context,
             path,
             name,
             facts,
             proof: proof.as_ref(),
             signature: signature.as_ref(),
+            through: through.collect(),
             imports,
-            registration,
-            assessment,
-        }
+            registration: None,
+            assessment: None,
+        };
+        let by_name = context.allowlists.registrations.get(&subject.name);
+        subject.registration = by_name.or_else(|| class::of(&subject));
+        subject.assessment = subject
+            .registration
+            .filter(|registration| registration.owes() == Owes::Itself)
+            .and_then(|registration| assess(context.allowlists, registration));
+        subject
     }
 
     /// The imports that are in a family, acquiring or not.
@@ -142,16 +192,41 @@ impl<'a> Subject<'a> {
         })
     }
 
-    /// Its registration, where it has proven that it is the one that is meant.
+    /// Its registration, where it has proven that it is what is meant.
     #[must_use]
     pub fn proven_registration(&self) -> Option<&'a Registration> {
-        self.registration.filter(|registration| self.meets(&registration.proof))
+        self.registration.filter(|registration| self.has_proven(registration))
     }
 
-    /// Whether it imports an acquiring symbol of a family.
+    /// Whether it is what a registration means: by the proof that this asks for, or because its class takes in others.
+    #[must_use]
+    pub fn has_proven(&self, registration: &Registration) -> bool {
+        self.meets(&registration.proof) || class::takes_in(self, registration)
+    }
+
+    /// Whether it gets at a family in a way that needs an open userspace.
     #[must_use]
     pub fn gets_at_a_family(&self) -> bool {
+        self.acquires() || self.through.iter().any(|through| through.way.owes)
+    }
+
+    /// Whether it imports an acquiring symbol of a family itself.
+    #[must_use]
+    pub fn acquires(&self) -> bool {
         self.imports.iter().any(ResolvedImport::acquires)
+    }
+
+    /// How it gets at each family.
+    #[must_use]
+    pub fn gets_at(&self) -> BTreeMap<&str, Access<'_, 'a>> {
+        let mut families: BTreeMap<&str, Access<'_, 'a>> = BTreeMap::new();
+        for (family, direct) in self.acquired() {
+            families.entry(family).or_default().direct = direct;
+        }
+        for through in self.through.iter().filter(|through| through.way.owes) {
+            families.entry(&through.way.family).or_default().through.push(through);
+        }
+        families
     }
 
     /// Its acquiring imports by family.

@@ -74,7 +74,9 @@ pub(super) fn places<'d>(elf: &Elf<'d>, symbols: &Symbols<'d>) -> Vec<(&'d str, 
         let Some((index, section)) = elf.named(table.as_bytes()).next() else { continue };
         let Ok(table) = Table::open(elf, symbols, index, section) else { continue };
         for entry in (0..table.count.min(limits::EXPORTS as u64)).map(|index| index * table.entry()) {
-            let place = table.target(entry).and_then(|(section, offset)| Some(Place { section: u32::try_from(section).ok()?, offset }));
+            let place = table
+                .target(entry)
+                .and_then(|(section, offset)| Some(Place { section: u32::try_from(section).ok()?, offset }));
             places.extend(table.names(entry).map(|(name, _)| (name, place)));
         }
     }

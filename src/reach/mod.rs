@@ -155,11 +155,11 @@ impl Node<'_> {
                     let grade = grade.max(way.grade);
                     let is_owed_for = match self.role {
                         Role::Shim => true,
-                        Role::Facade(named) => grade == Grade::Call || named.contains(&**export),
+                        Role::Facade(named) => grade == Grade::Call || named.contains(export),
                         Role::Silent => false,
                     };
                     let via = steps.iter().chain(&way.via).cloned().collect();
-                    found.push((export.clone(), Reached { grade, owes: way.owes && is_owed_for, via, ..way.clone() }));
+                    found.push((export.into(), Reached { grade, owes: way.owes && is_owed_for, via, ..way.clone() }));
                 }
             }
         }

@@ -44,7 +44,7 @@ impl Walk {
     }
 
     /// The exports from which there is a way to an import: each with the grade of the best, and its parts.
-    pub(super) fn to_import(&self, import: usize) -> Vec<(&Box<str>, Grade, Vec<&str>)> {
+    pub(super) fn to_import(&self, import: usize) -> Vec<(&str, Grade, Vec<&str>)> {
         if self.to_imports.get(import).is_none_or(Vec::is_empty) {
             return Vec::new();
         }
@@ -53,7 +53,7 @@ impl Walk {
         let exports = self.graph.exports.iter();
         exports
             .filter_map(|(export, part)| {
-                let way = |next: &Next, grade| Some((export, grade, self.parts(next, *part)?));
+                let way = |next: &Next, grade| Some((&**export, grade, self.parts(next, *part)?));
                 way(&by_calls, Grade::Call).or_else(|| way(&by_any, Grade::Table))
             })
             .collect()

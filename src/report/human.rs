@@ -35,6 +35,10 @@ pub fn check(out: &mut dyn Write, report: &CheckReport<'_>) -> io::Result<()> {
             text::shown(&source.path)
         )?;
     }
+    let source = &report.context.allowlists.source;
+    if source != "embedded" {
+        writeln!(out, "{NOTE}note{NOTE:#}: judged by the allowlists {}", text::shown(source))?;
+    }
     for (rule, level) in &report.context.terms.overrides {
         writeln!(out, "{NOTE}override{NOTE:#}: {rule} is set to {level} in this run")?;
     }

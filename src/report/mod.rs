@@ -310,5 +310,6 @@ fn standing_phrase(judgement: &Judgement<'_>) -> String {
 
 /// A waiver in one phrase.
 fn waiver_phrase(waiver: &AppliedWaiver) -> String {
-    format!("until {} by {}: {} ({})", waiver.expires, waiver.owner, waiver.reason, waiver.place)
+    let (owner, reason) = (text::shown(&waiver.owner), text::shown(&waiver.reason));
+    format!("until {} by {owner}: {reason} ({})", waiver.expires, waiver.place)
 }

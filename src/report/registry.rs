@@ -154,7 +154,7 @@ pub fn show_registration(out: &mut dyn Write, allowlists: &Allowlists, registrat
         writeln!(out, "  standing     {standing}, by {}{because}", row.driven_by())?;
     }
     if !registration.note.is_empty() {
-        writeln!(out, "  note         {}", registration.note)?;
+        writeln!(out, "  note         {}", text::shown(&registration.note))?;
     }
     for usage in &registration.uses {
         writeln!(out, "  userspace    {}: {}", usage.userspace, usage.part)?;
@@ -284,6 +284,10 @@ pub fn baseline(out: &mut dyn Write, baseline: &Baseline<'_>, modules: &[Judgeme
         }
         let denied = judgement.findings.iter().filter(|finding| finding.severity == Severity::Deny);
         for finding in denied.filter(|finding| finding.waiver.is_none()) {
+            if let Some(pattern) = finding.symbols.iter().find(|symbol| is_pattern(symbol) || symbol.is_empty()) {
+                writeln!(out, "# not waived: {} by {}, for {}", subject.name, finding.rule, text::quoted(pattern))?;
+                continue;
+            }
             let symbols: Vec<String> = finding.symbols.iter().map(|symbol| text::quoted(symbol)).collect();
             let mut waiver = String::from("\n[[waiver]]\n");
             let mut field = |name: &str, value: &str| waiver.push_str(&format!("{name} = {value}\n"));

@@ -9,7 +9,6 @@ mod keys;
 mod place;
 mod verify;
 
-use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -18,7 +17,8 @@ pub use keys::KeyError;
 pub use place::PlaceError;
 pub use verify::Verdict;
 
-use crate::module::ModuleFacts;
+use crate::module::{ModuleFacts, ModuleName};
+pub use place::Contents;
 
 /// What the caller names as a kernel's own.
 #[derive(Debug, Clone, Default)]
@@ -89,9 +89,10 @@ impl Keys {
             found.sources.push(Source::new(path, SourceKind::Keys, true));
         }
         if named.is_empty() {
-            for (path, folder) in beside::images(inputs) {
-                // One that can't be read, or holds no key, proves nothing; that is said where a proof is missing.
-                let Ok(keys) = keys::read(&path) else { continue };
+            for (images, folder) in beside::images(inputs) {
+                // One that can't be read, or holds no key, proves nothing, and hides no other.
+                let readable = images.into_iter().find_map(|path| Some((keys::read(&path).ok()?, path)));
+                let Some((keys, path)) = readable else { continue };
                 found.keys.extend(keys.into_iter().map(|key| key.within(&folder)));
                 found.sources.push(Source::new(&path, SourceKind::Keys, false));
             }
@@ -136,12 +137,9 @@ pub enum SourceKind {
 pub enum Origin<'p> {
     /// A file.
     File(&'p Path),
-    /// A package.
-    Package(&'p Path),
+    /// A package, and the name of the module's file in it.
+    Package(&'p Path, &'p str),
 }
-
-/// Modules of the named places, by the SHA-256 of their contents, with where they are.
-pub type Contents = HashMap<[u8; 32], String>;
 
 /// Why a module is the kernel's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -202,20 +200,22 @@ impl Trust {
 
     /// Whether a module is the kernel's own by where it was read from, or by what its signature came to.
     #[must_use]
-    pub fn prove(&self, origin: Origin<'_>, signature: Option<&Verdict>) -> Option<Proof> {
+    pub fn prove(&self, origin: Origin<'_>, name: &ModuleName, signature: Option<&Verdict>) -> Option<Proof> {
         let signed = || match signature? {
             Verdict::Valid { by, from } => Some(Proof::Signature { by: by.clone(), from: from.clone() }),
             _ => None,
         };
-        self.place(origin).map(Proof::Place).or_else(signed)
+        self.place(origin, name).map(Proof::Place).or_else(signed)
     }
 
-    /// The place of the kernel's own that a module was read from, if it was from one.
+    /// The place of the kernel's own that a module of this name was read from, if it was from one.
     #[must_use]
-    pub fn place(&self, origin: Origin<'_>) -> Option<String> {
+    pub fn place(&self, origin: Origin<'_>, name: &ModuleName) -> Option<String> {
         match origin {
-            Origin::File(path) => self.places.of_file(path),
-            Origin::Package(path) => self.places.of_package(path),
+            Origin::File(path) => self.places.of_file(path, name),
+            Origin::Package(path, member) => {
+                self.places.of_package(path).filter(|_| ModuleName::from_path(member) == *name)
+            }
         }
     }
 
@@ -242,7 +242,7 @@ impl Trust {
         let real = || match origin {
             Origin::File(path) => path.canonicalize().ok(),
             // What is packed is installed nowhere.
-            Origin::Package(_) => None,
+            Origin::Package(..) => None,
         };
         let real = if self.keys.iter().any(|key| key.scope.is_some()) { real() } else { None };
         let speaks = |key: &&Certificate| match &key.scope {

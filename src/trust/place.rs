@@ -10,7 +10,11 @@ use std::path::{Component, Path, PathBuf};
 use rayon::prelude::*;
 
 use crate::input::{self, InputErrorKind};
+use crate::module::ModuleName;
 use crate::module::name::without_ending;
+
+/// Modules by the SHA-256 of their contents: the name that each is listed by, and where it is.
+pub type Contents = HashMap<[u8; 32], (ModuleName, String)>;
 
 /// Why something is no place of a kernel's.
 #[derive(Debug, thiserror::Error)]
@@ -77,17 +81,20 @@ impl Places {
         Ok(())
     }
 
-    /// The place that a module's file is in, if it is one of these.
-    pub(super) fn of_file(&self, path: &Path) -> Option<String> {
+    /// The place that a module's file is in, if it is one of these and bears the name that is listed there. Two files for one
+    /// line are none: nobody can tell which of them was built.
+    pub(super) fn of_file(&self, path: &Path, name: &ModuleName) -> Option<String> {
         if self.builds.is_empty() {
             return None;
         }
         let real = path.canonicalize().ok()?;
         let is_listed = |build: &&Build| {
             let relative = real.strip_prefix(&build.folder).ok().and_then(Path::to_str);
-            relative.is_some_and(|relative| build.listed.contains(without_ending(relative)))
+            relative.map(without_ending).is_some_and(|stem| build.listed.contains(stem) && build.is_alone(stem))
         };
-        self.builds.iter().find(is_listed).map(|build| format!("{}, by its modules.order", build.name.display()))
+        let build = self.builds.iter().find(is_listed)?;
+        (ModuleName::from_path(&real.to_string_lossy()) == *name)
+            .then(|| format!("{}, by its modules.order", build.name.display()))
     }
 
     /// The same of a package that modules are in.
@@ -96,25 +103,36 @@ impl Places {
         Some(name.display().to_string())
     }
 
-    /// All modules of all places by their contents.
-    pub(super) fn contents(&self) -> Result<HashMap<[u8; 32], String>, (PathBuf, InputErrorKind)> {
+    /// All modules of all places by their contents, each with the name that it is listed by.
+    pub(super) fn contents(&self) -> Result<Contents, (PathBuf, InputErrorKind)> {
         let mut all = HashMap::new();
         for build in &self.builds {
-            let listed: Vec<&String> = build.listed.iter().collect();
+            let listed: Vec<&String> = build.listed.iter().filter(|stem| build.is_alone(stem)).collect();
             let hashes = listed.into_par_iter().flat_map_iter(|stem| {
-                let found = input::list::candidates(&build.folder, stem)
-                    .filter(|path| path.is_file() && self.of_file(path).is_some());
+                let name = ModuleName::from_path(stem);
+                let found = input::list::candidates(&build.folder, stem).filter(|path| path.is_file());
+                let inside =
+                    found.filter(|path| self.of_file(path, &ModuleName::from_path(&path.to_string_lossy())).is_some());
                 // One that can't be read proves nothing for others.
-                found.filter_map(|path| Some((input::content_hash(&path).ok()?, path.display().to_string())))
+                inside.filter_map(move |path| {
+                    Some((input::content_hash(&path).ok()?, (name.clone(), path.display().to_string())))
+                })
             });
             all.par_extend(hashes);
         }
         for (real, name) in &self.packages {
             let failed = |kind| (name.clone(), kind);
             for (member, hash) in input::content_hashes_of_package(real).map_err(failed)? {
-                all.insert(hash, format!("{}!{member}", name.display()));
+                all.insert(hash, (ModuleName::from_path(&member), format!("{}!{member}", name.display())));
             }
         }
         Ok(all)
+    }
+}
+
+impl Build {
+    /// Whether there is not more than one file for a line.
+    fn is_alone(&self, stem: &str) -> bool {
+        input::list::candidates(&self.folder, stem).filter(|path| path.symlink_metadata().is_ok()).count() < 2
     }
 }

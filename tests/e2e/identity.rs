@@ -145,6 +145,26 @@ fn a_place_of_somebody_elses() {
 }
 
 #[test]
+fn a_place_is_that_of_one_name() {
+    let folder = folder();
+    let place = folder.path();
+    let order = "drivers/net/dummy.o\ndrivers/gpu/drm/vmwgfx.o\n";
+    // Under another module's line, and beside the listed file.
+    let tree = kernel(&place.join("a"), order, &[("drivers/net/dummy.ko", &forged())]);
+    denied(&["--kernel-build", &tree, &format!("{tree}/drivers/net/dummy.ko")], UNSIGNED);
+    let packed = pack(&forged(), ".xz");
+    let beside = [("drivers/gpu/drm/vmwgfx.ko", &real()[..]), ("drivers/gpu/drm/vmwgfx.ko.xz", &packed)];
+    let tree = kernel(&place.join("b"), order, &beside);
+    denied(&["--kernel-build", &tree, &format!("{tree}/drivers/gpu/drm/vmwgfx.ko.xz")], UNSIGNED);
+    denied(&["--kernel-build", &tree, &format!("{tree}/drivers/gpu/drm/vmwgfx.ko")], UNSIGNED);
+    let elsewhere = write(place, "elsewhere/vmwgfx.ko", forged());
+    denied(&["--kernel-build", &tree, &elsewhere], UNSIGNED);
+    let package =
+        write(place, "k.deb", deb(&[("./lib/modules/6.1/kernel/dummy.ko", EntryType::Regular, &forged())], ".xz"));
+    denied(&["--kernel-package", &package, &package], UNSIGNED);
+}
+
+#[test]
 fn a_borrowed_name_gets_nobody_through() {
     let folder = folder();
     let place = folder.path();

@@ -16,7 +16,7 @@ use crate::shell::TaskError;
 /// `cargo xtask facades`
 pub fn task(names: &[String]) -> Result<(), TaskError> {
     let failed = |error: &dyn std::fmt::Display| TaskError::Other(error.to_string());
-    let allowlists = Allowlists::load(&Origin { replace: std::env::var_os("FAC_LISTS").map(Into::into), ..Origin::default() }, &rules::ids()).map_err(|error| failed(&error))?;
+    let allowlists = Allowlists::load(&Origin::default(), &rules::ids()).map_err(|error| failed(&error))?;
     for kernel in kernels(names)? {
         let inputs = Inputs {
             paths: vec![kernel.modules.clone()],
@@ -24,8 +24,9 @@ pub fn task(names: &[String]) -> Result<(), TaskError> {
             one_reference: true,
             ..Inputs::default()
         };
-        let named = Named { builds: vec![kernel.modules.clone()], ..Named::default() };
-        let gathered = Gathered::read(&inputs, &named, &allowlists).map_err(|error| failed(&error))?;
+        let kernels_own = Named { builds: vec![kernel.modules.clone()], ..Named::default() };
+        let mut gathered = Gathered::read(&inputs, &kernels_own, &allowlists).map_err(|error| failed(&error))?;
+        gathered.follow(&allowlists);
         let reach = &gathered.reach;
         println!("# {}: {} modules looked into, as a whole {:?}", kernel.release, reach.looked_into, reach.whole);
         for (export, ways) in reach.exports() {

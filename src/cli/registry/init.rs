@@ -47,7 +47,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let allowlists = args.input.load_allowlists()?;
-    let today = today(args.today, allowlists.policy.date)?;
+    let today = today(args.today, &allowlists)?;
     if args.owner.trim().is_empty() {
         return Err(CliError::Usage("--owner names nobody".to_owned()));
     }
@@ -60,7 +60,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         let gathered = args.input.gather(&args.from, &trust, &allowlists, true)?;
         output::say_errors(&gathered.errors);
         let terms = Terms { profile: Profile::Distro, today, signatures: false, overrides: BTreeMap::new() };
-        let context = Context::new(&allowlists, &gathered.exports, &gathered.trust, terms);
+        let context = Context::new(&allowlists, &gathered.exports, &gathered.trust, &gathered.reach, terms);
         let judged = gathered.judge(&context);
         let baseline = Baseline { owner: &args.owner, today, expires };
         output::write(&args.output, Stream::Stdout, &args.from, |out| {

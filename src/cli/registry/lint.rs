@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `symgate registry lint`: what is wrong with allowlists, or old, or dead.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::super::Exit;
 use super::super::common::{AllowlistArgs, CliError, InputArgs, OutputArgs, TrustArgs, today};
 use super::super::output::{self, Stream};
+use crate::allowlist::lint::Tree;
 use crate::allowlist::{Date, lint};
-use crate::module::ModuleName;
+use crate::check::Gathered;
+use crate::gate::Candidate;
 
 /// Tell everything that is wrong with the allowlists, each with file, line and column
 #[derive(Debug, clap::Args)]
@@ -35,19 +36,32 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let allowlists = args.allowlists.load()?;
-    let today = today(args.today, allowlists.policy.date)?;
-    let mut tree: Option<BTreeSet<ModuleName>> = None;
+    let today = today(args.today, &allowlists)?;
+    let mut gathered = None;
     if !args.against.is_empty() {
-        let gathered = InputArgs::default().gather(&args.against, &TrustArgs::default(), &allowlists, false)?;
-        output::say_errors(&gathered.errors);
-        if !gathered.errors.is_empty() {
+        let read = InputArgs::default().gather(&args.against, &TrustArgs::default(), &allowlists, false)?;
+        output::say_errors(&read.errors);
+        if !read.errors.is_empty() {
             return Ok(Exit::NoFacts);
         }
-        tree = Some(gathered.modules.iter().filter_map(|module| module.facts.name.clone()).collect());
+        gathered = Some(read);
     }
+    let tree = gathered.as_ref().map(tree);
     let remarks = lint::lint(&allowlists, today, tree.as_ref());
     output::write(&args.output, Stream::Stdout, &[], |out| {
         remarks.iter().try_for_each(|remark| writeln!(out, "{remark}"))
     })?;
     Ok(if remarks.is_empty() { Exit::Clean } else { Exit::Denied })
+}
+
+fn tree(gathered: &Gathered) -> Tree<'_> {
+    let mut tree = Tree::default();
+    for Candidate { facts, .. } in &gathered.modules {
+        tree.modules.extend(facts.name.clone());
+        let exports = facts.exports.iter().map(|export| &*export.name);
+        tree.symbols.extend(exports.chain(facts.imports.iter().map(|import| &*import.name)));
+        let exported_in = facts.exports.iter().filter_map(|export| export.namespace.as_deref());
+        tree.namespaces.extend(exported_in.chain(facts.modinfo.all("import_ns")));
+    }
+    tree
 }

@@ -2,7 +2,7 @@
 //! SG001: an acquiring symbol of a family is imported by a module that is not registered for the family.
 
 use super::{Rule, names};
-use crate::allowlist::Known;
+use crate::allowlist::{Family, Known, Place, Registration};
 use crate::gate::{Draft, Severity, Subject, Weight};
 use crate::text::list;
 
@@ -23,28 +23,11 @@ fn check(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
         let symbols: Vec<_> = imports.iter().map(|import| import.describe()).collect();
         let membership = imports.first().and_then(|import| import.membership.as_ref());
         let entry = membership.and_then(|membership| membership.entry);
-        let (lack, decided_by) = match registration {
-            None => ("is not registered".to_owned(), entry.map(|family| family.place.clone())),
-            Some(registration) => {
-                let families: Vec<_> = registration.families.iter().cloned().collect();
-                (format!("is registered for {} only", families.join(", ")), Some(registration.place.clone()))
-            }
-        };
-        let known = subject.context.allowlists.known.get(&subject.name).map(|known| {
-            let Known { source, userspace, standing, place, .. } = known;
-            format!(
-                "a module of this name is known ({source}), and its userspace is {standing}: {userspace} ({place}); "
-            )
-        });
+        let (lack, decided_by) = lack(registration, entry);
         drafts.push(Draft {
             family: Some(family.to_owned()),
             symbols: names(&imports),
-            help: Some(format!(
-                "{}if an open userspace drives it, register {} for {family} with that userspace (modules.toml); \
-                 to let it through for a time, waive it (waivers.toml); `symgate explain SG001` tells how",
-                known.unwrap_or_default(),
-                subject.name
-            )),
+            help: Some(ways_out(subject, family, "SG001")),
             decided_by,
             ..Draft::new(
                 Weight::Always(Severity::Deny),
@@ -52,4 +35,29 @@ fn check(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
             )
         });
     }
+}
+
+/// What is missing, and the line that decided.
+pub(super) fn lack(registration: Option<&Registration>, entry: Option<&Family>) -> (String, Option<Place>) {
+    match registration {
+        None => ("is not registered".to_owned(), entry.map(|family| family.place.clone())),
+        Some(registration) => {
+            let families: Vec<_> = registration.families.iter().cloned().collect();
+            (format!("is registered for {} only", families.join(", ")), Some(registration.place.clone()))
+        }
+    }
+}
+
+/// What can be done, and what is known of a module of this name.
+pub(super) fn ways_out(subject: &Subject<'_>, family: &str, rule: &str) -> String {
+    let known = subject.context.allowlists.known.get(&subject.name).map(|known| {
+        let Known { source, userspace, standing, place, .. } = known;
+        format!("a module of this name is known ({source}), and its userspace is {standing}: {userspace} ({place}); ")
+    });
+    format!(
+        "{}if an open userspace drives it, register {} for {family} with that userspace (modules.toml); to let it through for \
+         a time, waive it (waivers.toml); `symgate explain {rule}` tells how",
+        known.unwrap_or_default(),
+        subject.name
+    )
 }

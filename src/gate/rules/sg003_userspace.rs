@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! SG003: the module is registered, but its userspace's standing does not do.
 
-use super::{Rule, names};
+use super::Rule;
 use crate::allowlist::{Owes, Standing};
 use crate::gate::{Draft, Profile, Severity, Subject, Weight};
 
@@ -31,13 +31,13 @@ fn check(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
             assessment.because.join("; ")
         ),
     };
-    for (family, imports) in subject.acquired() {
+    for (family, access) in subject.gets_at() {
         if !registration.families.contains(family) {
             continue;
         }
         drafts.push(Draft {
             family: Some(family.to_owned()),
-            symbols: names(&imports),
+            symbols: access.symbols(),
             help: Some(format!(
                 "what {} asks for is in the policy; bring the record up to date (userspaces.toml), or waive it \
                  for a time (waivers.toml)",

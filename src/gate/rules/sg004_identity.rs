@@ -2,8 +2,8 @@
 //! SG004: the module bears a registered name, and nothing proves that it is the one that was registered.
 
 use super::Rule;
-use crate::allowlist::{Demand, Owes, Registration};
-use crate::gate::{Draft, Severity, Subject, Weight};
+use crate::allowlist::{Demand, Kind, Owes, Registration};
+use crate::gate::{Access, Draft, Severity, Subject, Weight};
 use crate::text;
 use crate::trust::Verdict;
 
@@ -23,7 +23,7 @@ fn check(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
     // A name permits something only to a module that gets at a family, or through which others do.
     let is_of_use =
         subject.gets_at_a_family() || (registration.owes() != Owes::Itself && !subject.facts.exports.is_empty());
-    if !is_of_use || subject.meets(&registration.proof) {
+    if !is_of_use || subject.has_proven(registration) {
         return;
     }
     let asks_for_kernel = registration.proof.contains(&Demand::Kernel);
@@ -36,14 +36,22 @@ fn check(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
                     registration of its own in the allowlists of whoever lets it in";
         (Some("unproven".to_owned()), lack(subject, registration), help)
     };
+    let mut symbols: Vec<String> = subject.gets_at().values().flat_map(Access::symbols).collect();
+    symbols.sort();
+    symbols.dedup();
     drafts.push(Draft {
         key,
-        symbols: subject.acquired().into_values().flatten().map(|import| import.import.name.to_string()).collect(),
+        symbols,
         help: Some(help.to_owned()),
         decided_by: Some(registration.place.clone()),
         ..Draft::new(
             Weight::Always(Severity::Deny),
-            format!("bears the name of {registration}, and nothing proves that it is this one: {reason}"),
+            match &registration.kind {
+                Kind::Class(_) => {
+                    format!("would be of {registration}, and nothing proves that it is the kernel's own: {reason}")
+                }
+                _ => format!("bears the name of {registration}, and nothing proves that it is this one: {reason}"),
+            },
         )
     });
 }

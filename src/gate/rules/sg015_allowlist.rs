@@ -2,7 +2,7 @@
 //! SG015: an entry of the allowlists that decided here is expired, old, or of a userspace that is not open.
 
 use super::Rule;
-use crate::allowlist::{Axis, Best, Outcome, Owes, Waiver, best};
+use crate::allowlist::{Axis, Best, Outcome, Owes, Registration, Waiver, best};
 use crate::gate::{Draft, Profile, Severity, Subject, Weight};
 use crate::text::list;
 
@@ -16,7 +16,9 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
     let registration = subject.proven_registration().filter(|registration| registration.owes() == Owes::Itself);
-    let Some(registration) = registration.filter(|_| subject.gets_at_a_family()) else { return };
+    let decides =
+        |registration: &&Registration| subject.gets_at().keys().any(|family| registration.families.contains(*family));
+    let Some(registration) = registration.filter(decides) else { return };
     let context = subject.context;
     let Some(Best { userspace, records, .. }) = best(context.allowlists, registration) else { return };
     let policy = &context.allowlists.policy;

@@ -103,7 +103,8 @@ fn x86(
             return None;
         }
         let (offset, next) = (instruction.ip(), instruction.next_ip());
-        let is_branch = matches!(instruction.op0_kind(), OpKind::NearBranch64 | OpKind::NearBranch32 | OpKind::NearBranch16);
+        let is_branch =
+            matches!(instruction.op0_kind(), OpKind::NearBranch64 | OpKind::NearBranch32 | OpKind::NearBranch16);
         let mut is_relocated = false;
         for relocation in up_to(relocations, next) {
             is_relocated = true;
@@ -113,7 +114,8 @@ fn x86(
                 None => field.and_then(|at| word(piece, at)).map_or(0, |word| i64::from(word.cast_signed())),
             };
             // It counts from the end of the instruction, and the machine's linker from the field.
-            let behind = if x86_is_relative(bits, relocation.kind) { next.saturating_sub(relocation.offset) } else { 0 };
+            let behind =
+                if x86_is_relative(bits, relocation.kind) { next.saturating_sub(relocation.offset) } else { 0 };
             let addend = addend.saturating_add(i64::try_from(behind).unwrap_or(0));
             found.push(Found::Relocated { offset, relocation, addend, is_branch });
         }
@@ -125,9 +127,13 @@ fn x86(
         }
         ending = match (instruction.flow_control(), instruction.mnemonic()) {
             (_, Mnemonic::Nop | Mnemonic::Int3) => ending,
-            (FlowControl::Return | FlowControl::UnconditionalBranch | FlowControl::IndirectBranch | FlowControl::Exception, _) => {
-                Ending::Closed
-            }
+            (
+                FlowControl::Return
+                | FlowControl::UnconditionalBranch
+                | FlowControl::IndirectBranch
+                | FlowControl::Exception,
+                _,
+            ) => Ending::Closed,
             (FlowControl::Call | FlowControl::IndirectCall, _) => Ending::Call,
             _ => Ending::Open,
         };
@@ -167,8 +173,8 @@ fn arm64(
     let decoder = a64::InstDecoder::default();
     let mut ending = Ending::Closed;
     for (bytes, offset) in piece.chunks_exact(4).zip((start..).step_by(4)) {
-        let decoded = decoder.decode(&mut U8Reader::new(bytes)).ok();
-        let opcode = decoded.as_ref().map(|instruction| instruction.opcode);
+        let instruction = decoder.decode(&mut U8Reader::new(bytes)).ok();
+        let opcode = instruction.as_ref().map(|it| it.opcode);
         let is_branch = matches!(
             opcode,
             Some(Opcode::B | Opcode::BL | Opcode::Bcc(_) | Opcode::CBZ | Opcode::CBNZ | Opcode::TBZ | Opcode::TBNZ)
@@ -179,7 +185,7 @@ fn arm64(
             let addend = relocation.addend.unwrap_or(0);
             found.push(Found::Relocated { offset, relocation, addend, is_branch });
         }
-        let distance = decoded.iter().flat_map(|instruction| instruction.operands).find_map(|operand| match operand {
+        let distance = instruction.iter().flat_map(|it| it.operands).find_map(|operand| match operand {
             a64::Operand::PCOffset(distance) => Some(distance),
             _ => None,
         });
@@ -191,7 +197,9 @@ fn arm64(
         }
         ending = match opcode {
             Some(Opcode::HINT) => ending,
-            Some(Opcode::B | Opcode::BR | Opcode::RET | Opcode::ERET | Opcode::BRK | Opcode::UDF) | None => Ending::Closed,
+            Some(Opcode::B | Opcode::BR | Opcode::RET | Opcode::ERET | Opcode::BRK | Opcode::UDF) | None => {
+                Ending::Closed
+            }
             Some(Opcode::BL | Opcode::BLR) => Ending::Call,
             Some(_) => Ending::Open,
         };
@@ -209,9 +217,9 @@ fn arm(
     let decoder = armv7::InstDecoder::default();
     let mut ending = Ending::Closed;
     for (bytes, offset) in piece.chunks_exact(4).zip((start..).step_by(4)) {
-        let decoded = decoder.decode(&mut U8Reader::new(bytes)).ok();
+        let instruction = decoder.decode(&mut U8Reader::new(bytes)).ok();
         let field = word(bytes, 0).unwrap_or(0);
-        let distance = decoded.iter().flat_map(|instruction| instruction.operands).find_map(|operand| match operand {
+        let distance = instruction.iter().flat_map(|it| it.operands).find_map(|operand| match operand {
             // In words, from two instructions further on.
             armv7::Operand::BranchOffset(words) => Some(i64::from(words) * 4 + 8),
             _ => None,
@@ -225,8 +233,8 @@ fn arm(
         if !is_relocated && let Some(target) = distance.and_then(|distance| offset.checked_add_signed(distance)) {
             found.push(Found::Near { offset, target, is_branch: true });
         }
-        let always = decoded.as_ref().is_some_and(|instruction| instruction.condition == armv7::ConditionCode::AL);
-        ending = match decoded.as_ref().map(|instruction| instruction.opcode) {
+        let always = instruction.as_ref().is_some_and(|it| it.condition == armv7::ConditionCode::AL);
+        ending = match instruction.as_ref().map(|it| it.opcode) {
             Some(Opcode::NOP) => ending,
             Some(Opcode::BL | Opcode::BLX) => Ending::Call,
             Some(Opcode::B | Opcode::BX | Opcode::UDF) if always => Ending::Closed,

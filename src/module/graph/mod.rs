@@ -107,7 +107,11 @@ impl Graph {
         let mut names: Vec<_> = imports.into_iter().collect();
         names.sort_unstable_by_key(|(_, index)| *index);
         graph.imports = names.into_iter().map(|(name, _)| name.into()).collect();
-        graph.exports = exported.iter().zip(&starts).filter_map(|((name, _), place)| Some(((*name).into(), parts.at(*place)?))).collect();
+        graph.exports = exported
+            .iter()
+            .zip(&starts)
+            .filter_map(|((name, _), place)| Some(((*name).into(), parts.at(*place)?)))
+            .collect();
         Some(graph)
     }
 
@@ -139,8 +143,10 @@ impl Graph {
     /// The graph of one part that a module is where its code can't be read.
     fn whole(symbols: &Symbols<'_>, exported: &[(&str, Option<Place>)]) -> Self {
         let undefined = symbols.iter().filter(super::elf::Symbol::is_undefined);
-        let names: BTreeSet<&str> =
-            undefined.filter_map(|symbol| text::symbol(symbols.name(&symbol)?)).filter(|name| !name.is_empty()).collect();
+        let names: BTreeSet<&str> = undefined
+            .filter_map(|symbol| text::symbol(symbols.name(&symbol)?))
+            .filter(|name| !name.is_empty())
+            .collect();
         Self::unread(exported.iter().map(|(name, _)| (*name).into()), names.into_iter().map(Into::into))
     }
 

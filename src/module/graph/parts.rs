@@ -7,7 +7,7 @@ use object::elf;
 
 use super::super::elf::{Elf, Symbols};
 use super::Place;
-use super::references::{Referent, References};
+use super::references::{References, Referent};
 use crate::text;
 
 /// All parts, by where they begin.
@@ -60,7 +60,8 @@ impl Parts {
 
     /// The part behind that which a place is in, in the same section.
     pub(super) fn behind(&self, place: Place) -> Option<u32> {
-        let (start, (index, _)) = self.names.range((std::ops::Bound::Excluded(place), std::ops::Bound::Unbounded)).next()?;
+        let (start, (index, _)) =
+            self.names.range((std::ops::Bound::Excluded(place), std::ops::Bound::Unbounded)).next()?;
         (start.section == place.section).then_some(*index)
     }
 }

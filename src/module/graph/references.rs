@@ -57,7 +57,7 @@ impl References {
         let mut open: BTreeSet<u32> = starts.iter().map(|place| place.section).collect();
         while let Some(section) = open.pop_first() {
             let begins = begins.get(&section).cloned().unwrap_or_default();
-            let read = references.read(elf, symbols, &code, section, &begins)?;
+            let read = references.read(elf, symbols, code, section, &begins)?;
             for reference in &read {
                 if let Referent::Place(place) = reference.to
                     && !references.has(place.section)
@@ -76,7 +76,7 @@ impl References {
         &mut self,
         elf: &Elf<'_>,
         symbols: &Symbols<'_>,
-        code: &Code,
+        code: Code,
         index: u32,
         begins: &BTreeSet<u64>,
     ) -> Option<Vec<Reference>> {
