@@ -78,7 +78,7 @@ pub const EXPORTS: usize = 1 << 16;
 pub const RELOCATION_BYTES: usize = EXPORTS * 3 * 24;
 
 /// Largest table of relocations of a section of code or data, in bytes. The largest stock one has some ten MiB.
-pub const CODE_RELOCATION_BYTES: usize = 128 << 20;
+pub const CODE_RELOCATION_BYTES: usize = 48 << 20;
 
 /// Longest export table of a kernel image, in bytes. One with everything built in has some forty thousand exports, of 12
 /// or 24 bytes.

@@ -7,7 +7,8 @@ use std::os::unix::fs::FileExt;
 use std::sync::OnceLock;
 
 use symgate::module::bytes::PositionedFile;
-use symgate::module::{Bytes, ElfError, ModuleFacts, Signature};
+use symgate::module::graph::{Graph, Target};
+use symgate::module::{Bytes, ElfError, ModuleFacts, Signature, Stage};
 
 /// Bytes of `struct module_signature` and the marker behind it.
 const TRAILER_BYTES: u64 = 40;
@@ -24,8 +25,29 @@ pub fn facts(bytes: &[u8], reader: Reader) -> Result<ModuleFacts, ElfError> {
     assert_eq!(facts, in_file(bytes, reader), "from memory and from a file");
     if let Ok(facts) = &facts {
         hold(facts, bytes.len());
+        linked(facts, &Graph::read(Bytes::in_memory(bytes)).expect("what has facts has a graph"));
     }
     facts
+}
+
+/// A graph has the module's exports, and its links lead somewhere.
+fn linked(facts: &ModuleFacts, graph: &Graph) {
+    assert_eq!(graph.parts.len(), graph.links.len(), "links of each part");
+    for link in graph.links.iter().flatten() {
+        let (index, len) = match link.to {
+            Target::Part(part) => (part, graph.parts.len()),
+            Target::Import(import) => (import, graph.imports.len()),
+        };
+        assert!((index as usize) < len, "{link:?} leads nowhere");
+    }
+    let known = |name: &str| facts.exports.iter().any(|export| &*export.name == name);
+    for (export, part) in &graph.exports {
+        assert!((*part as usize) < graph.parts.len(), "{export} is no part");
+        assert!(
+            facts.stage == Stage::BeforeModpost || !facts.problems.is_empty() || known(export),
+            "{export} is no export"
+        );
+    }
 }
 
 fn checked(bytes: Bytes<'_>, reader: Reader) -> Result<ModuleFacts, ElfError> {

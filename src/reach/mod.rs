@@ -179,3 +179,115 @@ fn whole(facts: &ModuleFacts) -> Graph {
         facts.imports.iter().map(|import| import.name.clone()),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exports::{Class, Export};
+    use crate::module::Bytes;
+    use crate::module::graph::{Link, Target};
+
+    /// Facts of a module with these exports and imports: those of a test module, with others in their place.
+    fn facts(exports: &[&str], imports: &[&str]) -> ModuleFacts {
+        let bytes = include_bytes!("../../testdata/6.1/sg_get.ko");
+        let mut facts = ModuleFacts::read(Bytes::in_memory(bytes)).unwrap();
+        let pattern = facts.imports.first().unwrap().clone();
+        let export = |name: &&str| Export {
+            name: (*name).into(),
+            class: Class::Plain,
+            namespace: None,
+            crc: None,
+            flags: None,
+            declared_userspace_gpl: false,
+        };
+        facts.exports = exports.iter().map(export).collect();
+        let import = |name: &&str| crate::module::Import { name: (*name).into(), ..pattern.clone() };
+        facts.imports = imports.iter().map(import).collect();
+        facts
+    }
+
+    /// A graph by its links: `(from, to, grade)`, where what is no part is an import; the exports are the first parts.
+    fn graph(parts: &[&str], exports: usize, links: &[(&str, &str, Grade)]) -> Graph {
+        let index = |name: &str| parts.iter().position(|part| *part == name);
+        let mut graph = Graph {
+            parts: parts.iter().map(|part| (*part).into()).collect(),
+            links: vec![Vec::new(); parts.len()],
+            exports: parts.iter().take(exports).zip(0..).map(|(part, index)| ((*part).into(), index)).collect(),
+            ..Graph::default()
+        };
+        for &(from, to, grade) in links {
+            let to = if let Some(part) = index(to) {
+                Target::Part(u32::try_from(part).unwrap())
+            } else {
+                graph.imports.push(to.into());
+                Target::Import(u32::try_from(graph.imports.len()).unwrap() - 1)
+            };
+            graph.links[index(from).unwrap()].push(Link { to, grade });
+        }
+        graph
+    }
+
+    fn compute(modules: &[(&str, Role<'_>, ModuleFacts, Graph)]) -> Reach {
+        let nodes: Vec<Node<'_>> = modules
+            .iter()
+            .map(|(name, role, facts, _)| Node { facts, name: ModuleName::new(name), role: *role })
+            .collect();
+        let family = |symbol: &str| (symbol == "dma_buf_get").then(|| Arc::from("dma-buf"));
+        Reach::compute(&nodes, &family, &|index| modules.get(index).map(|(.., graph)| graph.clone()))
+    }
+
+    fn way(reach: &Reach, export: &str) -> Option<(Grade, bool, String)> {
+        let [way] = reach.of(export) else { return None };
+        let via: Vec<&str> = way.via.iter().map(|step| &**step).collect();
+        Some((way.grade, way.owes, via.join(" ")))
+    }
+
+    #[test]
+    fn follows_calls_and_tables_over_any_number_of_modules() {
+        use Grade::{Call, Table};
+        let one =
+            graph(&["one_get", "one_safe", "inner"], 2, &[("one_get", "inner", Call), ("inner", "dma_buf_get", Call)]);
+        let two = graph(&["two_ops", "two_do"], 1, &[("two_ops", "two_do", Table), ("two_do", "one_get", Call)]);
+        let three = graph(
+            &["three_register", "three_safe"],
+            2,
+            &[("three_register", "two_ops", Table), ("three_safe", "one_safe", Call)],
+        );
+        let reach = compute(&[
+            ("three", Role::Shim, facts(&["three_register", "three_safe"], &["two_ops", "one_safe"]), three),
+            ("two", Role::Shim, facts(&["two_ops"], &["one_get"]), two),
+            ("one", Role::Shim, facts(&["one_get", "one_safe"], &["dma_buf_get"]), one),
+        ]);
+        assert_eq!(way(&reach, "one_get"), Some((Call, true, "one:one_get one:inner dma_buf_get".to_owned())));
+        assert_eq!(way(&reach, "two_ops").map(|(grade, ..)| grade), Some(Table));
+        let whole = "three:three_register two:two_ops two:two_do one:one_get one:inner dma_buf_get";
+        assert_eq!(way(&reach, "three_register"), Some((Table, true, whole.to_owned())));
+        assert_eq!((way(&reach, "one_safe"), way(&reach, "three_safe")), (None, None));
+        assert_eq!((reach.looked_into, reach.exports().len()), (3, 3));
+    }
+
+    #[test]
+    fn who_owes_is_what_the_facade_says() {
+        use Grade::{Call, Table};
+        let links = [("calls", "dma_buf_get", Call), ("table", "calls", Table), ("named", "calls", Table)];
+        let named = BTreeSet::from(["named".to_owned()]);
+        let owes = |role: Role<'_>| {
+            let facts = facts(&["calls", "table", "named"], &["dma_buf_get"]);
+            let reach = compute(&[("facade", role, facts, graph(&["calls", "table", "named"], 3, &links))]);
+            ["calls", "table", "named"].map(|export| way(&reach, export).map(|(_, owes, _)| owes))
+        };
+        assert_eq!(owes(Role::Shim), [Some(true), Some(true), Some(true)]);
+        assert_eq!(owes(Role::Facade(&named)), [Some(true), Some(false), Some(true)]);
+        assert_eq!(owes(Role::Silent), [None, None, None]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_taken_as_a_whole() {
+        let facts = facts(&["safe"], &["dma_buf_get"]);
+        let node = Node { facts: &facts, name: ModuleName::new("odd"), role: Role::Shim };
+        let reach =
+            Reach::compute(&[node], &|symbol| (symbol == "dma_buf_get").then(|| Arc::from("dma-buf")), &|_| None);
+        assert_eq!(way(&reach, "safe"), Some((Grade::Call, true, "odd:the module dma_buf_get".to_owned())));
+        assert_eq!(reach.whole, [ModuleName::new("odd")]);
+    }
+}

@@ -78,6 +78,36 @@ impl Code {
     }
 }
 
+/// How a piece of code ends, told step by step. What stands behind its end, such as the numbers that it loads, is no code of
+/// its own, unless something before it branches there.
+#[derive(Debug)]
+struct End {
+    ending: Ending,
+    /// The farthest place that was branched to.
+    farthest: u64,
+    is_over: bool,
+}
+
+impl End {
+    fn new() -> Self {
+        Self { ending: Ending::Closed, farthest: 0, is_over: false }
+    }
+
+    /// Takes the next instruction: where it branches to within its section, where the one behind it is, and how it would end
+    /// the code; nothing for one that only fills a gap.
+    fn take(&mut self, target: Option<u64>, next: u64, ending: Option<Ending>) {
+        if self.is_over && next > self.farthest {
+            return;
+        }
+        self.is_over = false;
+        self.farthest = self.farthest.max(target.map_or(0, |target| target.saturating_add(1)));
+        if let Some(ending) = ending {
+            self.ending = ending;
+            self.is_over = ending == Ending::Closed;
+        }
+    }
+}
+
 /// The relocations of a section that were not passed yet.
 type Rest<R> = Peekable<R>;
 
@@ -95,7 +125,7 @@ fn x86(
 ) -> Option<Ending> {
     let mut decoder = Decoder::with_ip(bits, piece, start, DecoderOptions::NONE);
     let mut instruction = Instruction::default();
-    let mut ending = Ending::Closed;
+    let mut end = End::new();
     while decoder.can_decode() {
         decoder.decode_out(&mut instruction);
         // The kernel's `ud2` is followed by nothing else; what is no instruction at all is another matter.
@@ -125,20 +155,22 @@ fn x86(
         if !is_relocated && instruction.is_ip_rel_memory_operand() {
             found.push(Found::Near { offset, target: instruction.ip_rel_memory_address(), is_branch: false });
         }
-        ending = match (instruction.flow_control(), instruction.mnemonic()) {
-            (_, Mnemonic::Nop | Mnemonic::Int3) => ending,
+        let target = (is_branch && !is_relocated).then(|| instruction.near_branch_target());
+        let ending = match (instruction.flow_control(), instruction.mnemonic()) {
+            (_, Mnemonic::Nop | Mnemonic::Int3) => None,
             (
                 FlowControl::Return
                 | FlowControl::UnconditionalBranch
                 | FlowControl::IndirectBranch
                 | FlowControl::Exception,
                 _,
-            ) => Ending::Closed,
-            (FlowControl::Call | FlowControl::IndirectCall, _) => Ending::Call,
-            _ => Ending::Open,
+            ) => Some(Ending::Closed),
+            (FlowControl::Call | FlowControl::IndirectCall, _) => Some(Ending::Call),
+            _ => Some(Ending::Open),
         };
+        end.take(target, next, ending);
     }
-    Some(ending)
+    Some(end.ending)
 }
 
 /// Whether a relocation is relative to its place (the psABI of x86-64, table 4.10; of i386, table 2.4).
@@ -171,7 +203,7 @@ fn arm64(
 ) -> Ending {
     use a64::Opcode;
     let decoder = a64::InstDecoder::default();
-    let mut ending = Ending::Closed;
+    let mut end = End::new();
     for (bytes, offset) in piece.chunks_exact(4).zip((start..).step_by(4)) {
         let instruction = decoder.decode(&mut U8Reader::new(bytes)).ok();
         let opcode = instruction.as_ref().map(|it| it.opcode);
@@ -195,16 +227,19 @@ fn arm64(
         {
             found.push(Found::Near { offset, target, is_branch });
         }
-        ending = match opcode {
-            Some(Opcode::HINT) => ending,
+        let target =
+            distance.filter(|_| is_branch && !is_relocated).and_then(|distance| offset.checked_add_signed(distance));
+        let ending = match opcode {
+            Some(Opcode::HINT) => None,
             Some(Opcode::B | Opcode::BR | Opcode::RET | Opcode::ERET | Opcode::BRK | Opcode::UDF) | None => {
-                Ending::Closed
+                Some(Ending::Closed)
             }
-            Some(Opcode::BL | Opcode::BLR) => Ending::Call,
-            Some(_) => Ending::Open,
+            Some(Opcode::BL | Opcode::BLR) => Some(Ending::Call),
+            Some(_) => Some(Ending::Open),
         };
+        end.take(target, offset + 4, ending);
     }
-    ending
+    end.ending
 }
 
 fn arm(
@@ -215,7 +250,7 @@ fn arm(
 ) -> Ending {
     use armv7::Opcode;
     let decoder = armv7::InstDecoder::default();
-    let mut ending = Ending::Closed;
+    let mut end = End::new();
     for (bytes, offset) in piece.chunks_exact(4).zip((start..).step_by(4)) {
         let instruction = decoder.decode(&mut U8Reader::new(bytes)).ok();
         let field = word(bytes, 0).unwrap_or(0);
@@ -234,17 +269,19 @@ fn arm(
             found.push(Found::Near { offset, target, is_branch: true });
         }
         let always = instruction.as_ref().is_some_and(|it| it.condition == armv7::ConditionCode::AL);
-        ending = match instruction.as_ref().map(|it| it.opcode) {
-            Some(Opcode::NOP) => ending,
-            Some(Opcode::BL | Opcode::BLX) => Ending::Call,
-            Some(Opcode::B | Opcode::BX | Opcode::UDF) if always => Ending::Closed,
+        let target = distance.filter(|_| !is_relocated).and_then(|distance| offset.checked_add_signed(distance));
+        let ending = match instruction.as_ref().map(|it| it.opcode) {
+            Some(Opcode::NOP) => None,
+            Some(Opcode::BL | Opcode::BLX) => Some(Ending::Call),
+            Some(Opcode::B | Opcode::BX | Opcode::UDF) if always => Some(Ending::Closed),
             // A return by popping the program counter, among others.
-            Some(Opcode::LDM(..) | Opcode::LDR | Opcode::MOV) if always && is_to_pc(field) => Ending::Closed,
-            None => Ending::Closed,
-            Some(_) => Ending::Open,
+            Some(Opcode::LDM(..) | Opcode::LDR | Opcode::MOV) if always && is_to_pc(field) => Some(Ending::Closed),
+            None => Some(Ending::Closed),
+            Some(_) => Some(Ending::Open),
         };
+        end.take(target, offset + 4, ending);
     }
-    ending
+    end.ending
 }
 
 /// Whether an instruction that loads or moves may write the program counter.

@@ -173,3 +173,36 @@ pub(super) struct Place {
     /// In bytes.
     pub(super) offset: u64,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a part links to, as text.
+    fn links(graph: &Graph, part: &str) -> Vec<(String, Grade)> {
+        let index = graph.parts.iter().position(|name| &**name == part).unwrap();
+        let name = |to: Target| match to {
+            Target::Part(part) => graph.parts[part as usize].to_string(),
+            Target::Import(import) => format!("import {}", graph.imports[import as usize]),
+        };
+        graph.links[index].iter().map(|link| (name(link.to), link.grade)).collect()
+    }
+
+    #[test]
+    fn reads_what_the_test_modules_exports_call() {
+        for bytes in [
+            &include_bytes!("../../../testdata/6.1/sg_export.ko")[..],
+            include_bytes!("../../../testdata/7.2/sg_export.ko"),
+        ] {
+            let graph = Graph::read(Bytes::in_memory(bytes)).unwrap();
+            assert!(!graph.is_whole);
+            let exports: Vec<&str> = graph.exports.iter().map(|(name, _)| &**name).collect();
+            assert_eq!(exports, ["sg_gpl", "sg_plain", "sg_spaced", "sg_table"]);
+            let table = [("sg_plain".to_owned(), Grade::Table), ("sg_gpl".to_owned(), Grade::Table)];
+            assert_eq!(links(&graph, "sg_table"), table);
+            // Each begins with the hook for ftrace, and ends with the way out that speculation can't take.
+            let around = ["import __fentry__", "import __x86_return_thunk"].map(|to| (to.to_owned(), Grade::Call));
+            assert_eq!(links(&graph, "sg_plain"), around);
+        }
+    }
+}
