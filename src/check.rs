@@ -57,7 +57,7 @@ pub struct ReferenceFile {
 pub struct Judged<'a> {
     /// Of the modules that could be read, in the order of their paths.
     pub modules: Vec<Judgement<'a>>,
-    /// What rule SG013 has to say of files that are no modules that can be read.
+    /// What is to be said of files that are no modules that can be read.
     pub unreadable: Vec<Finding>,
 }
 
@@ -127,9 +127,7 @@ impl Gathered {
         let packaged: Vec<_> = packages
             .into_iter()
             .map(|package| {
-                let read = input::read_package(&package, &|facts, path| {
-                    asking(facts, Origin::Package(path, facts.name.as_ref().map_or("", ModuleName::as_str)))
-                });
+                let read = input::read_package(&package, &|facts, path| asking(facts, Origin::Package(path, UNTOLD)));
                 (package, read)
             })
             .collect();
@@ -233,13 +231,15 @@ fn prove_by_content(
     }
     let contents = trust.contents()?;
     for module in modules.iter_mut().filter(unproven) {
-        let listed = module.facts.digests.as_ref().and_then(|digests| contents.get(&digests.content));
         // Under another name than that it bears, somebody put it there.
-        let proof = listed.filter(|(name, _)| module.facts.name.as_ref() == Some(name));
-        module.proof = proof.map(|(_, place)| Proof::Content(place.clone()));
+        let key = module.facts.digests.as_ref().map(|digests| digests.content).zip(module.facts.name.clone());
+        module.proof = key.and_then(|key| contents.get(&key)).cloned().map(Proof::Content);
     }
     Ok(())
 }
+
+/// The name of a member of a package while it is not told yet: no module bears it, so that its place is proven later.
+const UNTOLD: &str = "";
 
 /// Where a module was read from.
 #[derive(Debug)]

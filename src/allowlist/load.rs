@@ -157,6 +157,7 @@ impl Allowlists {
             hash.update(file.text.as_bytes());
             hash.update(b"\0");
         }
+        let before = faults.len();
         if let Some(file) = files.get("userspaces.toml") {
             for (name, userspace) in userspace::read(file, &self.policy, faults) {
                 if let Some(other) = self.userspaces.get(&name) {
@@ -167,7 +168,8 @@ impl Allowlists {
                 self.userspaces.insert(name, userspace);
             }
         }
-        let registry = Registry { policy: &self.policy, userspaces: &self.userspaces };
+        let knows_userspaces = faults.len() == before;
+        let registry = Registry { policy: &self.policy, userspaces: &self.userspaces, knows_userspaces };
         let mut here = Registered::default();
         if let Some(file) = files.get("facades.toml") {
             here.read_facades(file, &registry, faults);
@@ -177,9 +179,10 @@ impl Allowlists {
         }
         // What was locked before is not this folder's to say.
         for entry in here.modules.values().chain(&here.classes) {
+            let old = self.entries().find(|old| old.name == entry.name);
             faults.extend(
                 self.lock
-                    .of(entry)
+                    .of(entry, old)
                     .map(|by| fault_of(&entry.place, &format!("the registration of {}", entry.name), by)),
             );
         }

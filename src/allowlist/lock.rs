@@ -20,19 +20,27 @@ pub struct Lock {
 }
 
 /// The rules that ask for a registration: where one of these is locked, nobody else decides who is registered.
-const REGISTRATION: [&str; 4] = ["SG001", "SG002", "SG003", "SG004"];
+const REGISTRATION: [&str; 3] = ["SG001", "SG003", "SG004"];
 
 impl Lock {
-    /// What keeps an added folder from registering something.
-    pub(super) fn of(&self, entry: &Registration) -> Option<&Place> {
+    /// What keeps an added folder from registering something, in the place of what there is.
+    ///
+    /// A locked module is registered by a class that it could be of, too, and set free by a facade that passes nothing on.
+    pub(super) fn of(&self, entry: &Registration, old: Option<&Registration>) -> Option<&Place> {
         let by_rule = || REGISTRATION.iter().find_map(|rule| self.rules.get(*rule));
-        let by_member = || match &entry.kind {
+        let may_free_others = |entry: &Registration| match &entry.kind {
+            Kind::Module => false,
+            Kind::Facade { .. } => true,
             Kind::Class(Class { members: Members::Named(names), .. }) => {
-                names.iter().find_map(|name| self.modules.get(name))
+                names.iter().any(|name| self.modules.contains_key(name))
             }
-            _ => None,
+            Kind::Class(_) => true,
         };
-        self.modules.get(&entry.name).or_else(by_member).or_else(by_rule)
+        let by_others = || {
+            let any = [Some(entry), old].into_iter().flatten().any(may_free_others);
+            self.modules.values().next().filter(|_| any)
+        };
+        self.modules.get(&entry.name).or_else(by_others).or_else(by_rule)
     }
 
     /// A line that locks something.

@@ -232,6 +232,8 @@ struct RawUse {
 pub(super) struct Registry<'r> {
     pub(super) policy: &'r Policy,
     pub(super) userspaces: &'r BTreeMap<String, Userspace>,
+    /// Whether all of them could be read: of those that could not that is said, and once.
+    pub(super) knows_userspaces: bool,
 }
 
 /// What was read of one folder.
@@ -404,8 +406,7 @@ fn read_entry(
             let message = format!("a facade that owes nothing itself ({owes}) has no userspace");
             faults.push(file.fault(&raw.name.span(), message));
         }
-        // Where the userspaces can't be read, that is said once.
-        if !registry.userspaces.is_empty() && !registry.userspaces.contains_key(raw.name.get_ref()) {
+        if registry.knows_userspaces && !registry.userspaces.contains_key(raw.name.get_ref()) {
             faults.push(file.fault(&raw.name.span(), format!("there is no userspace {:?}", raw.name.get_ref())));
         }
         let coverage = read_record(file, Axis::Coverage, &raw.coverage, registry.policy, faults)?;

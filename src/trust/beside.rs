@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 /// The images of the kernels whose installed modules these inputs are, or are among.
 ///
 /// Each with the folder of the modules that it speaks for: an image proves no other kernel's. Of several for one kernel the
-/// one in `boot` comes first, which a package manager put there.
-pub(super) fn images(inputs: &[PathBuf]) -> Vec<(Vec<PathBuf>, PathBuf)> {
+/// one in `boot` counts, which a package manager put there, whatever it holds: anybody's package can put a file of such a name
+/// beside its modules.
+pub(super) fn images(inputs: &[PathBuf]) -> Vec<(PathBuf, PathBuf)> {
     let mut folders = BTreeSet::new();
     for input in inputs {
         match installed(input) {
@@ -18,11 +19,8 @@ pub(super) fn images(inputs: &[PathBuf]) -> Vec<(Vec<PathBuf>, PathBuf)> {
             None => folders.extend(roots(input)),
         }
     }
-    let there = |folder: PathBuf| {
-        let images: Vec<_> = images_of(&folder).into_iter().filter(|image| image.is_file()).collect();
-        (!images.is_empty()).then_some((images, folder))
-    };
-    folders.into_iter().filter_map(there).collect()
+    let image_of = |folder: PathBuf| Some((images_of(&folder).into_iter().find(|image| image.is_file())?, folder));
+    folders.into_iter().filter_map(image_of).collect()
 }
 
 /// The folder `lib/modules/VERSION` that a path is or is in.
@@ -77,11 +75,11 @@ mod tests {
         let module = write("usr/lib/modules/6.1/kernel/a.ko");
         let folder = root.join("usr/lib/modules/6.1");
         let with_modules = write("usr/lib/modules/6.1/vmlinuz");
-        assert_eq!(images(std::slice::from_ref(&root)), [(vec![with_modules.clone()], folder.clone())]);
+        assert_eq!(images(std::slice::from_ref(&root)), [(with_modules, folder.clone())]);
         let image = write("boot/vmlinuz-6.1");
         write("boot/vmlinuz-6.2");
         for input in [root.clone(), root.join("usr/lib/modules"), folder.clone(), module] {
-            assert_eq!(images(&[input]), [(vec![image.clone(), with_modules.clone()], folder.clone())]);
+            assert_eq!(images(&[input]), [(image.clone(), folder.clone())]);
         }
         assert!(images(&[root.join("boot")]).is_empty());
     }

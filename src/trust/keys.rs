@@ -40,7 +40,33 @@ enum Found {
 
 /// Reads all certificates of a file.
 pub(super) fn read(path: &Path) -> Result<Vec<Certificate>, KeyError> {
-    let found = input::read_image(path, |stream| {
+    let from = path.display().to_string();
+    let read = |der: &[u8]| Certificate::read(der, &from);
+    let keys = match find(path)? {
+        Found::Pem(pem) => certificates_in_pem(&pem)?.iter().map(|der| read(der)).collect::<Result<Vec<_>, _>>()?,
+        Found::Der(bytes) => sequences(&bytes)?.into_iter().map(read).collect::<Result<Vec<_>, _>>()?,
+        Found::InImage(certificates) => readable(&certificates, path),
+    };
+    if keys.is_empty() { Err(KeyError::None) } else { Ok(keys) }
+}
+
+/// Reads the certificates of a kernel image, and of nothing else.
+pub(super) fn read_image(path: &Path) -> Result<Vec<Certificate>, KeyError> {
+    match find(path)? {
+        Found::InImage(certificates) if !certificates.is_empty() => Ok(readable(&certificates, path)),
+        _ => Err(KeyError::None),
+    }
+}
+
+/// One of a kind that can't be read verifies nothing, and stands in nobody's way.
+fn readable(certificates: &[Vec<u8>], path: &Path) -> Vec<Certificate> {
+    let from = path.display().to_string();
+    certificates.iter().filter_map(|der| Certificate::read(der, &from).ok()).collect()
+}
+
+/// Finds out what a file is.
+fn find(path: &Path) -> Result<Found, InputErrorKind> {
+    input::read_image(path, |stream| {
         let mut bytes = Vec::new();
         stream.take(limits::PEM_BYTES).read_to_end(&mut bytes)?;
         let is_pem = is_pem(&bytes);
@@ -49,16 +75,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<Certificate>, KeyError> {
         }
         stream.read_to_end(&mut bytes)?;
         Ok(if is_pem { Found::Pem(bytes) } else { Found::Der(bytes) })
-    })?;
-    let from = path.display().to_string();
-    let read = |der: &[u8]| Certificate::read(der, &from);
-    let keys = match found {
-        Found::Pem(pem) => certificates_in_pem(&pem)?.iter().map(|der| read(der)).collect::<Result<Vec<_>, _>>()?,
-        Found::Der(bytes) => sequences(&bytes)?.into_iter().map(read).collect::<Result<Vec<_>, _>>()?,
-        // One of a kind that can't be read verifies nothing, and stands in nobody's way.
-        Found::InImage(certificates) => certificates.iter().filter_map(|der| read(der).ok()).collect(),
-    };
-    if keys.is_empty() { Err(KeyError::None) } else { Ok(keys) }
+    })
 }
 
 const PEM_BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";

@@ -89,10 +89,9 @@ impl Keys {
             found.sources.push(Source::new(path, SourceKind::Keys, true));
         }
         if named.is_empty() {
-            for (images, folder) in beside::images(inputs) {
-                // One that can't be read, or holds no key, proves nothing, and hides no other.
-                let readable = images.into_iter().find_map(|path| Some((keys::read(&path).ok()?, path)));
-                let Some((keys, path)) = readable else { continue };
+            for (path, folder) in beside::images(inputs) {
+                // One that can't be read, or holds no key, proves nothing; that is said where a proof is missing.
+                let Ok(keys) = keys::read_image(&path) else { continue };
                 found.keys.extend(keys.into_iter().map(|key| key.within(&folder)));
                 found.sources.push(Source::new(&path, SourceKind::Keys, false));
             }

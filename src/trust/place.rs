@@ -4,7 +4,7 @@
 //! Of a build only what its own `modules.order` lists counts: under the same folder others may have built theirs, and
 //! `updates/` and `extra/` are in no kernel's list.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Component, Path, PathBuf};
 
 use rayon::prelude::*;
@@ -13,8 +13,8 @@ use crate::input::{self, InputErrorKind};
 use crate::module::ModuleName;
 use crate::module::name::without_ending;
 
-/// Modules by the SHA-256 of their contents: the name that each is listed by, and where it is.
-pub type Contents = HashMap<[u8; 32], (ModuleName, String)>;
+/// Modules by the SHA-256 of their contents and the name that each is listed by, with where they are.
+pub type Contents = BTreeMap<([u8; 32], ModuleName), String>;
 
 /// Why something is no place of a kernel's.
 #[derive(Debug, thiserror::Error)]
@@ -105,25 +105,34 @@ impl Places {
 
     /// All modules of all places by their contents, each with the name that it is listed by.
     pub(super) fn contents(&self) -> Result<Contents, (PathBuf, InputErrorKind)> {
-        let mut all = HashMap::new();
+        let mut all = Contents::new();
+        // The same content may be in several places: the first of them is told.
+        let mut add = |hash: [u8; 32], name: ModuleName, place: String| {
+            let told = all.entry((hash, name)).or_insert_with(|| place.clone());
+            if place < *told {
+                *told = place;
+            }
+        };
         for build in &self.builds {
             let listed: Vec<&String> = build.listed.iter().filter(|stem| build.is_alone(stem)).collect();
             let hashes = listed.into_par_iter().flat_map_iter(|stem| {
                 let name = ModuleName::from_path(stem);
                 let found = input::list::candidates(&build.folder, stem).filter(|path| path.is_file());
-                let inside =
-                    found.filter(|path| self.of_file(path, &ModuleName::from_path(&path.to_string_lossy())).is_some());
+                let name_of = |path: &Path| ModuleName::from_path(&path.to_string_lossy());
+                let inside = found.filter(move |path| self.of_file(path, &name_of(path)).is_some());
                 // One that can't be read proves nothing for others.
                 inside.filter_map(move |path| {
-                    Some((input::content_hash(&path).ok()?, (name.clone(), path.display().to_string())))
+                    Some((input::content_hash(&path).ok()?, name.clone(), path.display().to_string()))
                 })
             });
-            all.par_extend(hashes);
+            for (hash, name, place) in hashes.collect::<Vec<_>>() {
+                add(hash, name, place);
+            }
         }
         for (real, name) in &self.packages {
             let failed = |kind| (name.clone(), kind);
             for (member, hash) in input::content_hashes_of_package(real).map_err(failed)? {
-                all.insert(hash, (ModuleName::from_path(&member), format!("{}!{member}", name.display())));
+                add(hash, ModuleName::from_path(&member), format!("{}!{member}", name.display()));
             }
         }
         Ok(all)

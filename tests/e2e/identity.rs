@@ -159,6 +159,13 @@ fn a_place_is_that_of_one_name() {
     denied(&["--kernel-build", &tree, &format!("{tree}/drivers/gpu/drm/vmwgfx.ko")], UNSIGNED);
     let elsewhere = write(place, "elsewhere/vmwgfx.ko", forged());
     denied(&["--kernel-build", &tree, &elsewhere], UNSIGNED);
+    // The same content under two names proves the one that it bears, whoever comes first.
+    let twice = [("kernel/a/vmwgfx.ko", &real()[..]), ("kernel/b/other.ko", &real())];
+    let tree = kernel(&place.join("c"), "kernel/a/vmwgfx.ko\nkernel/b/other.ko\n", &twice);
+    let copy = write(place, "out/vmwgfx.ko", real());
+    for _ in 0..8 {
+        proven(&["--kernel-build", &tree, &copy], "the same file as");
+    }
     let package =
         write(place, "k.deb", deb(&[("./lib/modules/6.1/kernel/dummy.ko", EntryType::Regular, &forged())], ".xz"));
     denied(&["--kernel-package", &package, &package], UNSIGNED);
@@ -298,6 +305,13 @@ fn the_image_beside_installed_modules_is_found() {
     let path = write(place, "usr/lib/modules/6.1.0/kernel/vmwgfx.ko", module);
     let denied = check(&[&path]);
     assert!(denied.stdout.contains("nothing was named as the kernel's own"), "{}", denied.all());
+    // A certificate is no image, and none is looked for beside one in boot that holds no key.
+    let dropped = place.join("usr/lib/modules/6.1.0");
+    write(&dropped, "vmlinuz", std::fs::read(testdata("keys/p256.x509")).unwrap());
+    assert_eq!(check(&[&path]).status, 1);
+    write(place, "boot/vmlinuz-6.1.0", "no kernel");
+    write(&dropped, "vmlinuz", image_with(&["p256"]));
+    assert_eq!(check(&[&path]).status, 1);
     let image = write(place, "boot/vmlinuz-6.1.0", image_with(&["p256"]));
     for input in [&path, &place.join("usr/lib/modules/6.1.0").display().to_string(), &place.display().to_string()] {
         proven(&[input], "signed by CN=symgate test key p256");

@@ -231,6 +231,18 @@ fn what_an_operator_locks_stands() {
     ]);
     let run = finish(relative.current_dir(folder.path()));
     assert!(run.stderr.contains("the registration of sg_get is locked by "), "{}", run.all());
+    // A locked module is not set free by a class that it could be of, or by a facade.
+    let class = "[[class]]\nname = \"c\"\ntitle = \"c\"\nfamilies = [\"dma-buf\"]\nsubsystem = \"media\"\nthrough = [\"drm\"]\n\
+                 imports = [\"module_layout\"]\n[[class.userspace]]\nname = \"v4l-utils\"\npart = \"x\"\n\
+                 coverage = { is = \"unproven\", evidence = \"x 1\", checked = \"2026-11-01\" }\n";
+    let facade =
+        "[[facade]]\nname = \"drm\"\nfamilies = [\"dma-buf\"]\nsubsystem = \"core\"\nowes = \"kernel-internal\"\n";
+    for (file, text) in [("modules.toml", class), ("facades.toml", facade)] {
+        let add = folder.path().join(file.replace('.', "-"));
+        write(&add, file, text);
+        let run = registry(&["lint", "--allowlists", &only, "--add-allowlists", &add.display().to_string()]);
+        assert!(run.status == 2 && run.stderr.contains(" is locked by "), "{}", run.all());
+    }
     for bad in ["nvidia*", "", "a b"] {
         let bad = shipped(&folder.path().join("bad"), "lock.toml", "modules = []", &format!("modules = [\"{bad}\"]"));
         let run = registry(&["lint", "--allowlists", &bad]);
@@ -282,6 +294,23 @@ fn classes_are_listed_and_shown() {
     let bad = shipped(folder.path(), "facades.toml", "exports = [\"drm_gem_fb_begin_cpu_access\"]\n", "");
     let run = registry(&["lint", "--allowlists", &bad]);
     assert!(run.status == 2 && run.stderr.contains("names the exports by which its importers owe"), "{}", run.all());
+}
+
+#[test]
+fn a_userspace_that_is_named_has_to_be_there() {
+    let folder = folder();
+    write(folder.path(), "policy.toml", std::fs::read_to_string(root().join("allowlists/policy.toml")).unwrap());
+    let module = "[[module]]\nname = \"m\"\nfamilies = [\"dma-buf\"]\nsubsystem = \"drm\"\n[[module.userspace]]\n\
+                  name = \"nope\"\npart = \"x\"\n\
+                  coverage = { is = \"unproven\", evidence = \"x 1\", checked = \"2026-11-01\" }\n";
+    write(folder.path(), "modules.toml", module);
+    let lint = || registry(&["lint", "--allowlists", &folder.path().display().to_string()]);
+    let run = lint();
+    assert!(run.status == 2 && run.stderr.contains("there is no userspace \"nope\""), "{}", run.all());
+    // Where the userspaces can't be read, that is what is said.
+    write(folder.path(), "userspaces.toml", "[[userspace]]\nname = \"nope\"\nfirmwaer = 1\n");
+    let run = lint();
+    assert!(run.status == 2 && run.stderr.contains("firmwaer") && run.stderr.lines().count() == 1, "{}", run.all());
 }
 
 #[test]

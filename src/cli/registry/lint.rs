@@ -17,7 +17,8 @@ use crate::gate::Candidate;
   symgate registry lint
   symgate registry lint --allowlists allowlists/ --against /lib/modules/$(uname -r)
 
-Exit status: 0 nothing to say, 1 something is old, dead or leads nowhere, 2 the allowlists can't be used.")]
+Exit status: 0 nothing to say, 1 something is old, dead or leads nowhere, 2 the allowlists can't be used, 3 the tree \
+can't be read.")]
 pub(super) struct Args {
     #[command(flatten)]
     allowlists: AllowlistArgs,

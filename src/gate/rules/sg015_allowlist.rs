@@ -36,7 +36,7 @@ fn check(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
             key: Some("old".to_owned()),
             help: Some(format!(
                 "look again, and write down what was found and when; symgate registry show {} has it all",
-                userspace.name
+                registration.name
             )),
             decided_by: Some(oldest.place.clone()),
             ..Draft::new(
