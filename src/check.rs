@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use crate::allowlist::{Allowlists, Kind, Owes};
+use crate::allowlist::{Allowlists, Kind, Owes, Registration};
 use crate::exports::{ExportTable, Provided};
 use crate::gate::{Candidate, Context, Finding, Judgement};
 use crate::input::{self, Asked, Collected, InputError, InputErrorKind, Inputs};
 use crate::module::name::without_ending;
 use crate::module::{ModuleFacts, ModuleName};
-use crate::reach::{Node, Reach, Role};
+use crate::reach::{Node, Question, Reach, Role};
 use crate::tier;
 use crate::trust::{Keys, Named, Origin, Proof, Trust, TrustError};
 
@@ -194,7 +194,7 @@ impl Gathered {
 
     /// Follows what the modules' exports lead to.
     pub fn follow(&mut self, allowlists: &Allowlists) {
-        self.reach = reach(&self.modules, &self.sources, &self.exports, allowlists);
+        self.reach = reach(self, allowlists);
     }
 
     /// Judges all modules.
@@ -251,28 +251,33 @@ pub enum Source {
 }
 
 /// Follows what the modules' exports lead to.
-fn reach(modules: &[Candidate], sources: &[Source], exports: &ExportTable, allowlists: &Allowlists) -> Reach {
+fn reach(gathered: &Gathered, allowlists: &Allowlists) -> Reach {
+    let provided =
+        |symbol: &str| gathered.exports.index(symbol).and_then(|index| gathered.exports.entries().get(index));
     let family = |symbol: &str| {
-        let provided = exports.index(symbol).and_then(|index| exports.entries().get(index));
-        let membership = tier::membership(&allowlists.policy, symbol, provided)?;
+        let membership = tier::membership(&allowlists.policy, symbol, provided(symbol))?;
         (membership.acquires && !membership.watch_only).then(|| Arc::from(&*membership.family))
     };
-    let nodes: Vec<Node<'_>> = modules
-        .iter()
-        .map(|Candidate { path, facts, .. }| {
-            let name = facts.name.clone().unwrap_or_else(|| ModuleName::from_path(path));
-            let role = match allowlists.registrations.get(&name).map(|registration| &registration.kind) {
-                Some(Kind::Facade { owes: Owes::Importers, exports }) => Role::Facade(exports),
-                Some(_) => Role::Silent,
-                None => Role::Shim,
-            };
-            Node { facts, name, role }
-        })
-        .collect();
-    Reach::compute(&nodes, &family, &|index| match sources.get(index)? {
+    let offers = |name: &ModuleName, symbol: &str| provided(symbol).is_some_and(|provided| provided.provider == *name);
+    let nodes = gathered.modules.iter().map(|candidate| {
+        let Candidate { path, facts, .. } = candidate;
+        let name = facts.name.clone().unwrap_or_else(|| ModuleName::from_path(path));
+        // Without anything that could prove a name, the claim stands until SG004 has spoken.
+        let is_claimed = !gathered.trust.knows_a_kernel() && facts.claims_intree();
+        let registration = allowlists.registrations.get(&name);
+        let role = match registration.filter(|registration| is_claimed || candidate.meets(&registration.proof)) {
+            None => Role::Shim,
+            Some(Registration { kind: Kind::Facade { owes: Owes::Importers, exports }, .. }) => Role::Facade(exports),
+            Some(_) => Role::Silent,
+        };
+        Node { facts, name, role }
+    });
+    let nodes: Vec<Node<'_>> = nodes.collect();
+    let graph = |index: usize| match gathered.sources.get(index)? {
         Source::File(path) => input::read_graph(path).ok(),
         Source::Package => None,
-    })
+    };
+    Reach::compute(&nodes, &Question { family: &family, offers: &offers, graph: &graph })
 }
 
 /// Reads who exports what: what the caller names as that first, then what is among the inputs.

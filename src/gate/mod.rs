@@ -12,7 +12,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::allowlist::{Allowlists, Assessment, Date, Registration};
+use crate::allowlist::{Allowlists, Assessment, Date, Demand, Registration};
 use crate::exports::{ExportTable, Provided};
 use crate::module::{ModuleFacts, ModuleName};
 use crate::reach::Reach;
@@ -147,6 +147,19 @@ pub struct Candidate {
     pub proof: Option<Proof>,
     /// What its signature came to, where it has one and was hashed.
     pub signature: Option<Signature>,
+}
+
+impl Candidate {
+    /// Whether it is what a registration or a waiver speaks of, by the proof that this asks for.
+    #[must_use]
+    pub fn meets(&self, demands: &[Demand]) -> bool {
+        let content = self.facts.digests.as_ref().map(|digests| digests.content);
+        demands.iter().any(|demand| match demand {
+            Demand::Kernel => self.proof.is_some(),
+            Demand::Content(hash) => content == Some(*hash),
+            Demand::Operator => true,
+        })
+    }
 }
 
 /// All that is to be said of one module.

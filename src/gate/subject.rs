@@ -112,6 +112,8 @@ impl Access<'_, '_> {
 pub struct Subject<'a> {
     /// By what it is judged.
     pub context: &'a Context<'a>,
+    /// The module as it was read.
+    pub candidate: &'a Candidate,
     /// Its path, as in the report.
     pub path: &'a str,
     /// Its name; that of its file where it bears none.
@@ -151,6 +153,7 @@ impl<'a> Subject<'a> {
         });
         let mut subject = Self {
             context,
+            candidate: module,
             path,
             name,
             facts,
@@ -184,12 +187,7 @@ impl<'a> Subject<'a> {
     /// Whether it is what a registration or a waiver speaks of, by the proof that this asks for.
     #[must_use]
     pub fn meets(&self, demands: &[Demand]) -> bool {
-        let content = self.facts.digests.as_ref().map(|digests| digests.content);
-        demands.iter().any(|demand| match demand {
-            Demand::Kernel => self.is_kernels_own(),
-            Demand::Content(hash) => content == Some(*hash),
-            Demand::Operator => true,
-        })
+        self.candidate.meets(demands)
     }
 
     /// Its registration, where it has proven that it is what is meant.

@@ -204,6 +204,8 @@ pub struct Symbol {
     pub section: u16,
     /// `st_value`
     pub value: u64,
+    /// `st_size`
+    pub size: u64,
 }
 
 impl Symbol {
@@ -268,6 +270,7 @@ impl<'d> Symbols<'d> {
                 binding: sym.st_bind(),
                 section: sym.st_shndx(endian).0,
                 value: sym.st_value(endian).into(),
+                size: sym.st_size(endian).into(),
             }),
             RawSymbols::Elf64(table) => table.get(index).map(|sym| Symbol {
                 name: sym.st_name(endian),
@@ -275,6 +278,7 @@ impl<'d> Symbols<'d> {
                 binding: sym.st_bind(),
                 section: sym.st_shndx(endian).0,
                 value: sym.st_value(endian),
+                size: sym.st_size(endian),
             }),
         }
     }

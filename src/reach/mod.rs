@@ -69,23 +69,36 @@ pub struct Reach {
     pub whole: Vec<ModuleName>,
 }
 
-/// The ways of one export, by family and acquiring symbol.
-type Ways = BTreeMap<(Arc<str>, Box<str>), Reached>;
+/// The best way of one export to each family.
+type Ways = BTreeMap<Arc<str>, Reached>;
+
+/// What is followed.
+#[derive(Clone, Copy)]
+pub struct Question<'q> {
+    /// The family of an acquiring symbol.
+    pub family: &'q (dyn Fn(&str) -> Option<Arc<str>> + Sync),
+    /// Whether a module of this name is who offers a symbol: anybody can say so.
+    pub offers: &'q (dyn Fn(&ModuleName, &str) -> bool + Sync),
+    /// Reads the graph of the module of this index; what can't be read is taken as a whole.
+    pub graph: &'q (dyn Fn(usize) -> Option<Graph> + Sync),
+}
+
+impl std::fmt::Debug for Question<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Question")
+    }
+}
 
 impl Reach {
-    /// Follows the exports of all modules. `family` tells the family of an acquiring symbol, and `graph` reads that of a
-    /// module, by its index; what can't be read is taken as a whole.
-    pub fn compute(
-        nodes: &[Node<'_>],
-        family: &(impl Fn(&str) -> Option<Arc<str>> + Sync),
-        graph: &(impl Fn(usize) -> Option<Graph> + Sync),
-    ) -> Self {
+    /// Follows the exports of all modules.
+    #[must_use]
+    pub fn compute(nodes: &[Node<'_>], question: &Question<'_>) -> Self {
         let mut importers: HashMap<&str, Vec<usize>> = HashMap::new();
         let mut dirty: BTreeSet<usize> = BTreeSet::new();
         for (index, node) in nodes.iter().enumerate().filter(|(_, node)| node.passes_on()) {
             for import in &node.facts.imports {
                 importers.entry(&import.name).or_default().push(index);
-                if family(&import.name).is_some() {
+                if (question.family)(&import.name).is_some() {
                     dirty.insert(index);
                 }
             }
@@ -98,18 +111,20 @@ impl Reach {
                 .par_iter()
                 .filter_map(|index| {
                     let (node, walk) = (nodes.get(*index)?, walks.get(*index)?);
-                    let walk = walk.get_or_init(|| Walk::new(graph(*index).unwrap_or_else(|| whole(node.facts))));
-                    Some(node.exports(walk, &|import| match family(import) {
+                    let graph = || (question.graph)(*index).unwrap_or_else(|| whole(node.facts));
+                    let walk = walk.get_or_init(|| Walk::new(graph()));
+                    let mut found = node.exports(walk, &|import| match (question.family)(import) {
                         Some(family) => vec![acquired(family, import)],
                         None => ways.get(import).into_iter().flat_map(BTreeMap::values).cloned().collect(),
-                    }))
+                    });
+                    found.retain(|(export, _)| (question.offers)(&node.name, export));
+                    Some(found)
                 })
                 .collect();
             for (export, reached) in found.into_iter().flatten() {
-                let key = (Arc::clone(&reached.family), reached.symbol.clone());
                 let of_export = ways.entry(export.clone()).or_default();
-                if of_export.get(&key).is_none_or(|old| reached.rank() < old.rank()) {
-                    of_export.insert(key, reached);
+                if of_export.get(&reached.family).is_none_or(|old| reached.rank() < old.rank()) {
+                    of_export.insert(Arc::clone(&reached.family), reached);
                     dirty.extend(importers.get(&*export).into_iter().flatten());
                 }
             }
@@ -122,7 +137,7 @@ impl Reach {
         Self { by_symbol, looked_into, whole }
     }
 
-    /// The ways from an export of any module.
+    /// The ways from an export of any module, the best to each family.
     #[must_use]
     pub fn of(&self, symbol: &str) -> &[Reached] {
         self.by_symbol.get(symbol).map(Vec::as_slice).unwrap_or_default()
@@ -141,31 +156,40 @@ impl Node<'_> {
         !self.facts.exports.is_empty() && !matches!(self.role, Role::Silent)
     }
 
-    /// What its exports lead to, by what its imports do.
+    /// What its exports lead to, by what its imports do. Imports that lead to the same in the same way are followed at once.
     fn exports(&self, walk: &Walk, of_import: &dyn Fn(&str) -> Vec<Reached>) -> Vec<(Box<str>, Reached)> {
-        let mut found = Vec::new();
-        for (index, import) in walk.graph.imports.iter().enumerate() {
-            let ways = of_import(import);
-            if ways.is_empty() {
-                continue;
+        let mut alike: BTreeMap<(Arc<str>, bool, Grade), BTreeMap<u32, Reached>> = BTreeMap::new();
+        for (index, import) in (0..).zip(&walk.graph.imports) {
+            for way in of_import(import) {
+                alike.entry((Arc::clone(&way.family), way.owes, way.grade)).or_default().insert(index, way);
             }
-            for (export, grade, parts) in walk.to_import(index) {
-                let steps: Vec<Arc<str>> = parts.iter().map(|part| format!("{}:{part}", self.name).into()).collect();
-                for way in &ways {
-                    let grade = grade.max(way.grade);
-                    let is_owed_for = match self.role {
-                        Role::Shim => true,
-                        Role::Facade(named) => grade == Grade::Call || named.contains(export),
-                        Role::Silent => false,
-                    };
-                    let via = steps.iter().chain(&way.via).cloned().collect();
-                    found.push((export.into(), Reached { grade, owes: way.owes && is_owed_for, via, ..way.clone() }));
+        }
+        let mut found = Vec::new();
+        for ways in alike.into_values() {
+            let imports: Vec<u32> = ways.keys().copied().collect();
+            for walk::Way { export, grade, parts, import } in walk.to(&imports) {
+                let Some(way) = ways.get(&import) else { continue };
+                let grade = grade.max(way.grade);
+                let is_owed_for = match self.role {
+                    Role::Shim => true,
+                    Role::Facade(named) => grade == Grade::Call || named.contains(export),
+                    Role::Silent => false,
+                };
+                let steps = parts.iter().map(|part| Arc::from(format!("{}:{part}", self.name)));
+                let mut via: Vec<Arc<str>> = steps.chain(way.via.iter().cloned()).collect();
+                // The end says the most: which symbol it is.
+                if let Some(over @ 1..) = via.len().checked_sub(STEPS) {
+                    via.drain(STEPS / 2..STEPS / 2 + over);
                 }
+                found.push((export.into(), Reached { grade, owes: way.owes && is_owed_for, via, ..way.clone() }));
             }
         }
         found
     }
 }
+
+/// Steps that are kept of a way through all modules.
+const STEPS: usize = 80;
 
 /// The way of an acquiring symbol itself.
 fn acquired(family: Arc<str>, symbol: &str) -> Reached {
@@ -232,8 +256,14 @@ mod tests {
             .iter()
             .map(|(name, role, facts, _)| Node { facts, name: ModuleName::new(name), role: *role })
             .collect();
+        follow(&nodes, &|index| modules.get(index).map(|(.., graph)| graph.clone()))
+    }
+
+    fn follow(nodes: &[Node<'_>], graph: &(dyn Fn(usize) -> Option<Graph> + Sync)) -> Reach {
         let family = |symbol: &str| (symbol == "dma_buf_get").then(|| Arc::from("dma-buf"));
-        Reach::compute(&nodes, &family, &|index| modules.get(index).map(|(.., graph)| graph.clone()))
+        // What begins with a module's name is offered by it alone.
+        let offers = |name: &ModuleName, symbol: &str| !symbol.starts_with("one_") || name.as_str() == "one";
+        Reach::compute(nodes, &Question { family: &family, offers: &offers, graph })
     }
 
     fn way(reach: &Reach, export: &str) -> Option<(Grade, bool, String)> {
@@ -282,11 +312,32 @@ mod tests {
     }
 
     #[test]
+    fn a_symbol_leads_where_its_provider_does() {
+        let links = [("one_get", "dma_buf_get", Grade::Call)];
+        let claims = ("other", Role::Shim, facts(&["one_get"], &["dma_buf_get"]), graph(&["one_get"], 1, &links));
+        assert_eq!(way(&compute(&[claims]), "one_get"), None);
+    }
+
+    #[test]
+    fn a_long_way_keeps_both_its_ends() {
+        let names: Vec<String> = (0..500).map(|number| format!("f{number}")).collect();
+        let parts: Vec<&str> = names.iter().map(String::as_str).collect();
+        let mut links: Vec<_> = parts.iter().zip(&parts[1..]).map(|(a, b)| (*a, *b, Grade::Call)).collect();
+        links.push(("f499", "dma_buf_get", Grade::Call));
+        let reach = compute(&[("m", Role::Shim, facts(&["f0"], &["dma_buf_get"]), graph(&parts, 1, &links))]);
+        let [way] = reach.of("f0") else { panic!("one way") };
+        assert!(
+            way.via.len() <= STEPS
+                && &*way.via[0] == "m:f0"
+                && way.via.last().is_some_and(|last| &**last == "dma_buf_get")
+        );
+    }
+
+    #[test]
     fn what_cannot_be_read_is_taken_as_a_whole() {
         let facts = facts(&["safe"], &["dma_buf_get"]);
         let node = Node { facts: &facts, name: ModuleName::new("odd"), role: Role::Shim };
-        let reach =
-            Reach::compute(&[node], &|symbol| (symbol == "dma_buf_get").then(|| Arc::from("dma-buf")), &|_| None);
+        let reach = follow(&[node], &|_| None);
         assert_eq!(way(&reach, "safe"), Some((Grade::Call, true, "odd:the module dma_buf_get".to_owned())));
         assert_eq!(reach.whole, [ModuleName::new("odd")]);
     }

@@ -19,11 +19,25 @@ type Next = Vec<Option<Step>>;
 /// A step towards an import.
 #[derive(Debug, Clone, Copy)]
 enum Step {
-    /// It links to the import.
-    Last,
+    /// It links to this import.
+    Import(u32),
     /// It links to this part.
     Part(u32),
 }
+
+/// A way from an export to one of several imports.
+#[derive(Debug)]
+pub(super) struct Way<'w> {
+    pub(super) export: &'w str,
+    pub(super) grade: Grade,
+    /// The names of the parts on it, the export first; not more than are worth showing.
+    pub(super) parts: Vec<&'w str>,
+    /// Index of the import.
+    pub(super) import: u32,
+}
+
+/// Steps that are shown of one way within a module.
+const STEPS: usize = 40;
 
 impl Walk {
     pub(super) fn new(graph: Graph) -> Self {
@@ -43,24 +57,24 @@ impl Walk {
         Self { graph, to_parts, to_imports }
     }
 
-    /// The exports from which there is a way to an import: each with the grade of the best, and its parts.
-    pub(super) fn to_import(&self, import: usize) -> Vec<(&str, Grade, Vec<&str>)> {
-        if self.to_imports.get(import).is_none_or(Vec::is_empty) {
-            return Vec::new();
-        }
-        let by_calls = self.backwards(import, Grade::Call);
-        let by_any = self.backwards(import, Grade::Table);
+    /// The exports from which there is a way to any of these imports, each with the best: by calls, and short.
+    pub(super) fn to(&self, imports: &[u32]) -> Vec<Way<'_>> {
+        let by_calls = self.backwards(imports, Grade::Call);
+        let by_any = self.backwards(imports, Grade::Table);
         let exports = self.graph.exports.iter();
         exports
             .filter_map(|(export, part)| {
-                let way = |next: &Next, grade| Some((&**export, grade, self.parts(next, *part)?));
+                let way = |next: &Next, grade| {
+                    let (parts, import) = self.parts(next, *part)?;
+                    Some(Way { export, grade, parts, import })
+                };
                 way(&by_calls, Grade::Call).or_else(|| way(&by_any, Grade::Table))
             })
             .collect()
     }
 
-    /// The first steps of the shortest ways to an import, by links of at most a grade.
-    fn backwards(&self, import: usize, most: Grade) -> Next {
+    /// The first steps of the shortest ways to imports, by links of at most a grade.
+    fn backwards(&self, imports: &[u32], most: Grade) -> Next {
         let mut next: Next = vec![None; self.graph.parts.len()];
         let mut reached: Vec<u32> = Vec::new();
         let mut take = |from: u32, step: Step, reached: &mut Vec<u32>| {
@@ -69,8 +83,11 @@ impl Walk {
                 reached.push(from);
             }
         };
-        for &(from, _) in self.to_imports.get(import).into_iter().flatten().filter(|(_, grade)| *grade <= most) {
-            take(from, Step::Last, &mut reached);
+        for &import in imports {
+            let links = self.to_imports.get(import as usize).into_iter().flatten();
+            for &(from, _) in links.filter(|(_, grade)| *grade <= most) {
+                take(from, Step::Import(import), &mut reached);
+            }
         }
         while !reached.is_empty() {
             for part in std::mem::take(&mut reached) {
@@ -83,14 +100,17 @@ impl Walk {
         next
     }
 
-    fn parts(&self, next: &Next, from: u32) -> Option<Vec<&str>> {
+    /// The parts from one to an import, and which import that is.
+    fn parts(&self, next: &Next, from: u32) -> Option<(Vec<&str>, u32)> {
         let mut parts = Vec::new();
         let mut part = from;
         loop {
             let step = (*next.get(part as usize)?)?;
-            parts.push(&**self.graph.parts.get(part as usize)?);
+            if parts.len() < STEPS {
+                parts.push(&**self.graph.parts.get(part as usize)?);
+            }
             match step {
-                Step::Last => return Some(parts),
+                Step::Import(import) => return Some((parts, import)),
                 Step::Part(to) => part = to,
             }
         }

@@ -135,9 +135,10 @@ fn x86(
         let (offset, next) = (instruction.ip(), instruction.next_ip());
         let is_branch =
             matches!(instruction.op0_kind(), OpKind::NearBranch64 | OpKind::NearBranch32 | OpKind::NearBranch16);
-        let mut is_relocated = false;
+        let (mut is_relocated, mut callee) = (false, None);
         for relocation in up_to(relocations, next) {
             is_relocated = true;
+            callee = Some(relocation.symbol);
             let field = relocation.offset.checked_sub(start).and_then(|at| usize::try_from(at).ok());
             let addend = match relocation.addend {
                 Some(addend) => addend,
@@ -165,7 +166,7 @@ fn x86(
                 | FlowControl::Exception,
                 _,
             ) => Some(Ending::Closed),
-            (FlowControl::Call | FlowControl::IndirectCall, _) => Some(Ending::Call),
+            (FlowControl::Call | FlowControl::IndirectCall, _) => Some(Ending::Call(callee)),
             _ => Some(Ending::Open),
         };
         end.take(target, next, ending);
@@ -211,9 +212,10 @@ fn arm64(
             opcode,
             Some(Opcode::B | Opcode::BL | Opcode::Bcc(_) | Opcode::CBZ | Opcode::CBNZ | Opcode::TBZ | Opcode::TBNZ)
         );
-        let mut is_relocated = false;
+        let (mut is_relocated, mut callee) = (false, None);
         for relocation in up_to(relocations, offset + 4) {
             is_relocated = true;
+            callee = Some(relocation.symbol);
             let addend = relocation.addend.unwrap_or(0);
             found.push(Found::Relocated { offset, relocation, addend, is_branch });
         }
@@ -234,7 +236,7 @@ fn arm64(
             Some(Opcode::B | Opcode::BR | Opcode::RET | Opcode::ERET | Opcode::BRK | Opcode::UDF) | None => {
                 Some(Ending::Closed)
             }
-            Some(Opcode::BL | Opcode::BLR) => Some(Ending::Call),
+            Some(Opcode::BL | Opcode::BLR) => Some(Ending::Call(callee)),
             Some(_) => Some(Ending::Open),
         };
         end.take(target, offset + 4, ending);
@@ -259,9 +261,10 @@ fn arm(
             armv7::Operand::BranchOffset(words) => Some(i64::from(words) * 4 + 8),
             _ => None,
         });
-        let mut is_relocated = false;
+        let (mut is_relocated, mut callee) = (false, None);
         for relocation in up_to(relocations, offset + 4) {
             is_relocated = true;
+            callee = Some(relocation.symbol);
             let addend = relocation.addend.unwrap_or_else(|| arm_addend(relocation.kind, field, distance));
             found.push(Found::Relocated { offset, relocation, addend, is_branch: distance.is_some() });
         }
@@ -272,7 +275,7 @@ fn arm(
         let target = distance.filter(|_| !is_relocated).and_then(|distance| offset.checked_add_signed(distance));
         let ending = match instruction.as_ref().map(|it| it.opcode) {
             Some(Opcode::NOP) => None,
-            Some(Opcode::BL | Opcode::BLX) => Some(Ending::Call),
+            Some(Opcode::BL | Opcode::BLX) => Some(Ending::Call(callee)),
             Some(Opcode::B | Opcode::BX | Opcode::UDF) if always => Some(Ending::Closed),
             // A return by popping the program counter, among others.
             Some(Opcode::LDM(..) | Opcode::LDR | Opcode::MOV) if always && is_to_pc(field) => Some(Ending::Closed),

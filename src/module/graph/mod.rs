@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use object::elf::SHT_SYMTAB;
 
 use super::bytes::Bytes;
-use super::elf::{Elf, ElfError, Symbols};
+use super::elf::{Elf, ElfError, Symbol, Symbols};
 use super::{exports, signature};
 use crate::text;
 use parts::Parts;
@@ -99,7 +99,7 @@ impl Graph {
                 links.push(Link { to, grade: reference.grade });
             }
         }
-        graph.fall_through(&parts, &references);
+        graph.fall_through(symbols, &parts, &references);
         for links in &mut graph.links {
             links.sort_unstable();
             links.dedup();
@@ -115,9 +115,9 @@ impl Graph {
         Some(graph)
     }
 
-    /// Code that does not end goes on in the next part. A call may be the end, where it does not return: it is not, if
-    /// nothing else leads to what follows.
-    fn fall_through(&mut self, parts: &Parts, references: &References) {
+    /// Code that does not end goes on in the next part. A call may be the end: of a function that never returns. Which of a
+    /// module's own do not nobody says, so that after such a call it goes on only if nothing else leads to what follows.
+    fn fall_through(&mut self, symbols: &Symbols<'_>, parts: &Parts, references: &References) {
         let led_to: BTreeSet<u32> = self
             .links
             .iter()
@@ -131,8 +131,14 @@ impl Graph {
             let (Some(from), Some(next)) = (parts.at(*place), parts.behind(*place)) else { continue };
             let goes_on = match ending {
                 Ending::Open => true,
-                Ending::Call => !led_to.contains(&next),
                 Ending::Closed => false,
+                Ending::Call(callee) => {
+                    let callee = callee.and_then(|callee| symbols.get(callee as usize));
+                    match callee.filter(Symbol::is_undefined).and_then(|symbol| symbols.name(&symbol)) {
+                        Some(name) => !NEVER_RETURN.iter().any(|never| never.as_bytes() == name),
+                        None => !led_to.contains(&next),
+                    }
+                }
             };
             if goes_on && let Some(links) = self.links.get_mut(from as usize) {
                 links.push(Link { to: Target::Part(next), grade: Grade::Call });
@@ -142,7 +148,7 @@ impl Graph {
 
     /// The graph of one part that a module is where its code can't be read.
     fn whole(symbols: &Symbols<'_>, exported: &[(&str, Option<Place>)]) -> Self {
-        let undefined = symbols.iter().filter(super::elf::Symbol::is_undefined);
+        let undefined = symbols.iter().filter(Symbol::is_undefined);
         let names: BTreeSet<&str> = undefined
             .filter_map(|symbol| text::symbol(symbols.name(&symbol)?))
             .filter(|name| !name.is_empty())
@@ -164,6 +170,24 @@ impl Graph {
         }
     }
 }
+
+/// Exports of the kernel that do not return (`tools/objtool/noreturns.h`, 7.2, those that modules can call).
+const NEVER_RETURN: [&str; 14] = [
+    "__fortify_panic",
+    "__kunit_abort",
+    "__module_put_and_kthread_exit",
+    "__stack_chk_fail",
+    "__ubsan_handle_builtin_unreachable",
+    "do_exit",
+    "fortify_panic",
+    "kthread_complete_and_exit",
+    "kthread_exit",
+    "kunit_try_catch_throw",
+    "make_task_dead",
+    "module_put_and_exit",
+    "panic",
+    "usercopy_abort",
+];
 
 /// A place in a section.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

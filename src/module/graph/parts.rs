@@ -31,12 +31,18 @@ impl Parts {
                 *part = (rank, name.into());
             }
         }
+        let objects = objects(symbols);
+        // Within an object of a known size nothing begins: who takes its address has all of it.
+        let is_inside = |place: Place| {
+            let before = objects.range(..place).next_back();
+            before.is_some_and(|(start, end)| start.section == place.section && place.offset < *end)
+        };
         let referred = references.all().filter_map(|reference| match reference.to {
             Referent::Place(place) => Some(place),
             Referent::Import(_) => None,
         });
         for place in referred.chain(starts.iter().copied()) {
-            if references.has(place.section) && !is_code(elf, place.section) {
+            if references.has(place.section) && !is_code(elf, place.section) && !is_inside(place) {
                 parts.entry(place).or_insert_with(|| (u8::MAX, unnamed(elf, place)));
             }
         }
@@ -64,6 +70,23 @@ impl Parts {
             self.names.range((std::ops::Bound::Excluded(place), std::ops::Bound::Unbounded)).next()?;
         (start.section == place.section).then_some(*index)
     }
+}
+
+/// Where the objects end that have a size, by where they begin.
+fn objects(symbols: &Symbols<'_>) -> BTreeMap<Place, u64> {
+    let sized = symbols_of(symbols).filter(|(_, symbol)| symbol.size > 0 && symbol.kind == elf::STT_OBJECT);
+    let mut objects: BTreeMap<Place, u64> = BTreeMap::new();
+    let mut farthest: BTreeMap<u32, u64> = BTreeMap::new();
+    let mut all: Vec<(Place, u64)> =
+        sized.map(|(place, symbol)| (place, place.offset.saturating_add(symbol.size))).collect();
+    all.sort_unstable();
+    // One that lies in another ends no sooner than that.
+    for (place, end) in all {
+        let farthest = farthest.entry(place.section).or_default();
+        *farthest = end.max(*farthest);
+        objects.insert(place, *farthest);
+    }
+    objects
 }
 
 /// The symbols that name a place. Labels of the assembler's and the marks between code and data do not begin anything.

@@ -30,8 +30,8 @@ pub(super) struct Reference {
 pub(super) enum Ending {
     /// With something after which it goes on elsewhere.
     Closed,
-    /// With a call, which may not return.
-    Call,
+    /// With a call, which may not return; to this undefined symbol, where it is one.
+    Call(Option<u32>),
     /// It goes on in what follows.
     Open,
 }
