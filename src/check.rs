@@ -134,7 +134,7 @@ impl Gathered {
         trust.add_keys(keys?);
         let candidate = |path: String, facts: ModuleFacts, origin: Origin<'_>| {
             let signature = facts.digests.is_some().then(|| trust.verify(origin, &facts)).flatten();
-            let name = facts.name.clone().unwrap_or_else(|| ModuleName::from_path(&path));
+            let name = facts.name_or_of(&path);
             let proof = needs_proof(&facts).then(|| trust.prove(origin, &name, signature.as_ref())).flatten();
             Candidate { path, facts, proof, signature }
         };
@@ -211,7 +211,7 @@ impl Gathered {
 /// Adds what the modules themselves export.
 fn add_exports(exports: &mut ExportTable, modules: &[Candidate]) {
     for Candidate { path, facts, .. } in modules {
-        let provider = facts.name.clone().unwrap_or_else(|| ModuleName::from_path(path));
+        let provider = facts.name_or_of(path);
         for export in &facts.exports {
             let path = provider_path(path).into();
             exports.add(Provided { export: export.clone(), path, provider: provider.clone() });
@@ -252,8 +252,7 @@ pub enum Source {
 
 /// Follows what the modules' exports lead to.
 fn reach(gathered: &Gathered, allowlists: &Allowlists) -> Reach {
-    let provided =
-        |symbol: &str| gathered.exports.index(symbol).and_then(|index| gathered.exports.entries().get(index));
+    let provided = |symbol: &str| gathered.exports.get(symbol);
     let family = |symbol: &str| {
         let membership = tier::membership(&allowlists.policy, symbol, provided(symbol))?;
         (membership.acquires && !membership.watch_only).then(|| Arc::from(&*membership.family))
@@ -261,7 +260,7 @@ fn reach(gathered: &Gathered, allowlists: &Allowlists) -> Reach {
     let offers = |name: &ModuleName, symbol: &str| provided(symbol).is_some_and(|provided| provided.provider == *name);
     let nodes = gathered.modules.iter().map(|candidate| {
         let Candidate { path, facts, .. } = candidate;
-        let name = facts.name.clone().unwrap_or_else(|| ModuleName::from_path(path));
+        let name = facts.name_or_of(path);
         // Without anything that could prove a name, the claim stands until SG004 has spoken.
         let is_claimed = !gathered.trust.knows_a_kernel() && facts.claims_intree();
         let registration = allowlists.registrations.get(&name);

@@ -8,7 +8,7 @@ use symgate::allowlist::{Allowlists, Folder};
 use symgate::check::{Gathered, Judged};
 use symgate::exports::{ExportTable, Provided, Reference};
 use symgate::gate::{Candidate, Context, Judgement, Profile, Terms, Verdict, rules};
-use symgate::module::{ModuleFacts, ModuleName, Problem};
+use symgate::module::{ModuleFacts, Problem};
 use symgate::reach::Reach;
 use symgate::report::{self, CheckReport};
 use symgate::symvers;
@@ -56,7 +56,7 @@ fn gathered(facts: &ModuleFacts) -> Gathered {
     let mut exports = ExportTable::default();
     let known = symvers::parse(SYMVERS).expect("the test modules' Module.symvers is good");
     exports.add_reference(Reference { exports: known, modules: true });
-    let provider = facts.name.clone().unwrap_or_else(|| ModuleName::from_path(LABEL));
+    let provider = facts.name_or_of(LABEL);
     for export in &facts.exports {
         exports.add(Provided { export: export.clone(), path: LABEL.into(), provider: provider.clone() });
     }

@@ -47,13 +47,7 @@ struct RawKnown {
 
 /// Reads `known.toml`.
 pub(super) fn read(file: &SourceFile, into: &mut BTreeMap<ModuleName, Known>, faults: &mut Vec<Fault>) {
-    let raw: RawFile = match file.parse() {
-        Ok(raw) => raw,
-        Err(fault) => {
-            faults.push(fault);
-            return;
-        }
-    };
+    let Some(raw) = file.parsed::<RawFile>(faults) else { return };
     let mut here: BTreeMap<ModuleName, Place> = BTreeMap::new();
     for RawKnown { name, source, userspace, standing, checked } in raw.known {
         let module = module_name(file, &name, faults);

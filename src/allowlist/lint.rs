@@ -134,8 +134,8 @@ impl Linter<'_> {
 
     /// Whether somebody has said why a module passes all the same.
     fn is_waived(&self, name: &ModuleName) -> bool {
-        let holds = |waiver: &&Waiver| waiver.module == *name && waiver.rule == "SG003" && waiver.expires >= self.today;
-        self.allowlists.waivers.iter().any(|waiver| holds(&waiver))
+        let holds = |waiver: &Waiver| waiver.module == *name && waiver.rule == "SG003" && waiver.expires >= self.today;
+        self.allowlists.waivers.iter().any(holds)
     }
 
     fn waivers(&mut self) {

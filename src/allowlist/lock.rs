@@ -61,13 +61,7 @@ struct RawFile {
 
 /// Reads `lock.toml`; `rules` are the ids that there are.
 pub(super) fn read(file: &SourceFile, rules: &[&str], into: &mut Lock, faults: &mut Vec<Fault>) {
-    let raw: RawFile = match file.parse() {
-        Ok(raw) => raw,
-        Err(fault) => {
-            faults.push(fault);
-            return;
-        }
-    };
+    let Some(raw) = file.parsed::<RawFile>(faults) else { return };
     for rule in raw.rules {
         if !rules.contains(&rule.get_ref().as_str()) {
             faults.push(file.fault(&rule.span(), format!("there is no rule {:?}", rule.get_ref())));

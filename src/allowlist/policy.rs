@@ -210,7 +210,7 @@ struct RawLicence {
 
 /// Reads `policy.toml`.
 pub(super) fn read(file: &SourceFile, faults: &mut Vec<Fault>) -> Option<Policy> {
-    let raw: RawPolicy = file.parse().map_err(|fault| faults.push(fault)).ok()?;
+    let raw: RawPolicy = file.parsed(faults)?;
     let date = file.read(&raw.date, faults)?;
     if raw.native.kflag.get_ref() & crate::exports::KSYM_FLAG_GPL_ONLY != 0 {
         faults.push(file.fault(&raw.native.kflag.span(), "bit 0 is KSYM_FLAG_GPL_ONLY"));

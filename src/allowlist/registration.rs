@@ -152,7 +152,7 @@ impl fmt::Display for Registration {
 #[serde(deny_unknown_fields)]
 struct RawModules {
     #[serde(default)]
-    module: Vec<RawModule>,
+    module: Vec<RawEntry>,
     #[serde(default)]
     class: Vec<RawClass>,
 }
@@ -162,19 +162,6 @@ struct RawModules {
 struct RawFacades {
     #[serde(default)]
     facade: Vec<RawFacade>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawModule {
-    name: Spanned<String>,
-    families: Vec<Spanned<String>>,
-    subsystem: Spanned<String>,
-    #[serde(default)]
-    userspace: Vec<RawUse>,
-    #[serde(default)]
-    note: String,
-    proof: Option<RawDemands>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -210,12 +197,16 @@ struct RawClass {
     note: String,
 }
 
-/// What all kinds have.
+/// What all kinds have, and all that a module has.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct RawEntry {
     name: Spanned<String>,
     families: Vec<Spanned<String>>,
     subsystem: Spanned<String>,
+    #[serde(default)]
     userspace: Vec<RawUse>,
+    #[serde(default)]
     note: String,
     proof: Option<RawDemands>,
 }
@@ -248,10 +239,7 @@ pub(super) struct Registered {
 impl Registered {
     /// Reads `facades.toml`.
     pub(super) fn read_facades(&mut self, file: &SourceFile, registry: &Registry<'_>, faults: &mut Vec<Fault>) {
-        let raw = match file.parse::<RawFacades>() {
-            Ok(raw) => raw,
-            Err(fault) => return faults.push(fault),
-        };
+        let Some(raw) = file.parsed::<RawFacades>(faults) else { return };
         for RawFacade { name, families, subsystem, owes, exports, userspace, note, proof } in raw.facade {
             let span = name.span();
             let Some(owes) = file.read(&owes, faults) else { continue };
@@ -268,14 +256,10 @@ impl Registered {
 
     /// Reads `modules.toml`.
     pub(super) fn read_modules(&mut self, file: &SourceFile, registry: &Registry<'_>, faults: &mut Vec<Fault>) {
-        let raw = match file.parse::<RawModules>() {
-            Ok(raw) => raw,
-            Err(fault) => return faults.push(fault),
-        };
-        for RawModule { name, families, subsystem, userspace, note, proof } in raw.module {
-            let span = name.span();
-            let entry = RawEntry { name, families, subsystem, userspace, note, proof };
-            self.add_module(file, &span, read_entry(file, Kind::Module, entry, registry, faults), faults);
+        let Some(raw) = file.parsed::<RawModules>(faults) else { return };
+        for raw in raw.module {
+            let span = raw.name.span();
+            self.add_module(file, &span, read_entry(file, Kind::Module, raw, registry, faults), faults);
         }
         for raw in raw.class {
             let span = raw.name.span();

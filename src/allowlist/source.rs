@@ -88,6 +88,11 @@ impl SourceFile {
         serde_path_to_error::deserialize(document).map_err(|error| fault(error.inner(), self.entry(error.path())))
     }
 
+    /// The same; a fault is noted.
+    pub(super) fn parsed<T: serde::de::DeserializeOwned>(&self, faults: &mut Vec<Fault>) -> Option<T> {
+        self.parse().map_err(|fault| faults.push(fault)).ok()
+    }
+
     /// Where the entry begins that a path leads into: `module[3].name` into the fourth `[[module]]`.
     fn entry(&self, path: &Path) -> Option<Range<usize>> {
         let mut segments = path.iter();

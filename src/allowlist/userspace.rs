@@ -187,13 +187,7 @@ pub(super) struct RawRecord {
 /// Reads `userspaces.toml`.
 pub(super) fn read(file: &SourceFile, policy: &Policy, faults: &mut Vec<Fault>) -> BTreeMap<String, Userspace> {
     let mut all = BTreeMap::new();
-    let raw: RawFile = match file.parse() {
-        Ok(raw) => raw,
-        Err(fault) => {
-            faults.push(fault);
-            return all;
-        }
-    };
+    let Some(raw) = file.parsed::<RawFile>(faults) else { return all };
     for raw in raw.userspace {
         let RawUserspace { name, title, url, .. } = &raw;
         let mut userspace = Userspace {

@@ -62,13 +62,7 @@ struct RawWaiver {
 
 /// Reads `waivers.toml`; `rules` are the ids that there are.
 pub(super) fn read(file: &SourceFile, policy: &Policy, rules: &[&str], faults: &mut Vec<Fault>) -> Vec<Waiver> {
-    let raw: RawFile = match file.parse() {
-        Ok(raw) => raw,
-        Err(fault) => {
-            faults.push(fault);
-            return Vec::new();
-        }
-    };
+    let Some(raw) = file.parsed::<RawFile>(faults) else { return Vec::new() };
     raw.waiver.into_iter().filter_map(|raw| read_waiver(file, raw, policy, rules, faults)).collect()
 }
 

@@ -76,6 +76,12 @@ impl ExportTable {
         self.by_name.get(symbol).copied()
     }
 
+    /// Who offers a symbol, if anybody is known to.
+    #[must_use]
+    pub fn get(&self, symbol: &str) -> Option<&Provided> {
+        self.entries.get(self.index(symbol)?)
+    }
+
     /// All exports in the order they were added.
     #[must_use]
     pub fn entries(&self) -> &[Provided] {

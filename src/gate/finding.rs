@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Findings: one rule broken by one module, with its evidence.
 
-use std::sync::Arc;
-
 use super::{Rule, Severity, Verdict};
 use crate::allowlist::{Date, Place};
 use crate::module::ModuleName;
-use crate::module::graph::Grade;
 
 /// What a finding weighs before the run's profile and overrides have their say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,10 +25,6 @@ pub struct Draft {
     pub key: Option<String>,
     /// The symbols it is about, sorted.
     pub symbols: Vec<String>,
-    /// How a family is reached, where it is through others.
-    pub grade: Option<Grade>,
-    /// By which way.
-    pub via: Vec<Arc<str>>,
     /// What is wrong, as the end of a sentence that starts with `module NAME`.
     pub message: String,
     /// What to do about it.
@@ -49,8 +42,6 @@ impl Draft {
             family: None,
             key: None,
             symbols: Vec::new(),
-            grade: None,
-            via: Vec::new(),
             message: message.into(),
             help: None,
             decided_by: None,
@@ -92,10 +83,6 @@ pub struct Finding {
     pub key: Option<String>,
     /// The symbols it is about, sorted.
     pub symbols: Vec<String>,
-    /// How a family is reached, where it is through others.
-    pub grade: Option<Grade>,
-    /// By which way.
-    pub via: Vec<Arc<str>>,
     /// What is wrong, as the end of a sentence that starts with `module NAME`.
     pub message: String,
     /// What to do about it.
@@ -137,8 +124,6 @@ impl Finding {
             family: draft.family,
             key: draft.key,
             symbols: draft.symbols,
-            grade: draft.grade,
-            via: draft.via,
             message: draft.message,
             help: draft.help,
             decided_by: draft.decided_by,

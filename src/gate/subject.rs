@@ -10,7 +10,6 @@ use crate::module::imports::is_linker_made;
 use crate::module::{Binding, Import, ModuleFacts, ModuleName};
 use crate::reach::Reached;
 use crate::tier::{self, Membership, Tier};
-use crate::trust::{Proof, Verdict};
 
 /// An import together with who provides it and which family it is of.
 #[derive(Debug)]
@@ -99,12 +98,6 @@ impl Access<'_, '_> {
         symbols.dedup();
         symbols
     }
-
-    /// The way through others that counts: by calls before tables, and a short one.
-    #[must_use]
-    pub fn way(&self) -> Option<&Reached> {
-        self.through.iter().map(|one| one.way).min_by_key(|way| (way.grade, way.via.len(), &way.via))
-    }
 }
 
 /// A module under judgement.
@@ -120,10 +113,6 @@ pub struct Subject<'a> {
     pub name: ModuleName,
     /// What it says of itself.
     pub facts: &'a ModuleFacts,
-    /// Why it is the kernel's own; none if that is not proven.
-    pub proof: Option<&'a Proof>,
-    /// What its signature came to, where it has one and was hashed.
-    pub signature: Option<&'a Verdict>,
     /// Its imports by name.
     pub imports: Vec<ResolvedImport<'a>>,
     /// Its imports that lead to a family through other modules, each with its ways.
@@ -136,8 +125,8 @@ pub struct Subject<'a> {
 
 impl<'a> Subject<'a> {
     pub(super) fn new(context: &'a Context<'a>, module: &'a Candidate) -> Self {
-        let Candidate { path, facts, proof, signature } = module;
-        let name = facts.name.clone().unwrap_or_else(|| ModuleName::from_path(path));
+        let Candidate { path, facts, .. } = module;
+        let name = facts.name_or_of(path);
         let imports: Vec<ResolvedImport<'a>> = facts
             .imports
             .iter()
@@ -157,8 +146,6 @@ impl<'a> Subject<'a> {
             path,
             name,
             facts,
-            proof: proof.as_ref(),
-            signature: signature.as_ref(),
             through: through.collect(),
             imports,
             registration: None,
@@ -181,7 +168,7 @@ impl<'a> Subject<'a> {
     /// Whether it is proven to be the kernel's own.
     #[must_use]
     pub fn is_kernels_own(&self) -> bool {
-        self.proof.is_some()
+        self.candidate.proof.is_some()
     }
 
     /// Whether it is what a registration or a waiver speaks of, by the proof that this asks for.

@@ -305,10 +305,7 @@ fn package_format(path: &Path, start: &[u8]) -> Result<Option<Format>, InputErro
         None => start.to_vec(),
         Some(compression) => {
             let mut unpacked = [0; 6];
-            let (file, meta) = door::file(path)?;
-            if meta.len() > limits::FILE_BYTES {
-                return Err(InputErrorKind::TooLarge { len: meta.len(), limit: limits::FILE_BYTES });
-            }
+            let (file, _) = door::small_file(path)?;
             // Not all of it: what is packed to nothing can go on for long. A zstd decoder gives nothing before it has more
             // than its window.
             let packed = BufReader::new(file.take(2 * limits::ZSTD_WINDOW_BYTES));

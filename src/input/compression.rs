@@ -123,16 +123,18 @@ impl Compression {
     /// The same as [`bounded`](Self::bounded) for the first stream or frame alone; what follows it is left. The meter goes
     /// on counting from one to the next.
     pub fn bounded_one<'r>(self, packed: impl BufRead + 'r, limit: u64, meter: &Meter) -> Bounded<'r> {
-        let packed = Counted { inner: packed, meter: meter.clone() };
-        Bounded { inner: self.decoder(packed, Streams::One), limit, meter: meter.clone(), exceeded: None }
+        self.metered(packed, limit, meter, Streams::One)
     }
 
     /// Unpacks `packed` as it is read, and fails beyond `limit` bytes, or where a packed byte unpacks to more than any
     /// does that is no bomb. Several streams or frames in a row are one; anything else behind them is an error.
     pub fn bounded<'r>(self, packed: impl BufRead + 'r, limit: u64) -> Bounded<'r> {
-        let meter = Meter::default();
+        self.metered(packed, limit, &Meter::default(), Streams::All)
+    }
+
+    fn metered<'r>(self, packed: impl BufRead + 'r, limit: u64, meter: &Meter, streams: Streams) -> Bounded<'r> {
         let packed = Counted { inner: packed, meter: meter.clone() };
-        Bounded { inner: self.decoder(packed, Streams::All), limit, meter, exceeded: None }
+        Bounded { inner: self.decoder(packed, streams), limit, meter: meter.clone(), exceeded: None }
     }
 
     fn decoder<'r>(self, packed: impl BufRead + 'r, streams: Streams) -> Box<dyn Read + 'r> {

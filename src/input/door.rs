@@ -8,6 +8,7 @@ use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 
 use super::InputErrorKind;
+use crate::limits;
 
 /// Opens a regular file.
 pub(super) fn file(path: &Path) -> Result<(File, Metadata), InputErrorKind> {
@@ -17,6 +18,15 @@ pub(super) fn file(path: &Path) -> Result<(File, Metadata), InputErrorKind> {
     let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
     let meta = file.metadata()?;
     regular(meta.file_type())?;
+    Ok((file, meta))
+}
+
+/// The same of one that is read as a whole: none is larger than that.
+pub(super) fn small_file(path: &Path) -> Result<(File, Metadata), InputErrorKind> {
+    let (file, meta) = file(path)?;
+    if meta.len() > limits::FILE_BYTES {
+        return Err(InputErrorKind::TooLarge { len: meta.len(), limit: limits::FILE_BYTES });
+    }
     Ok((file, meta))
 }
 

@@ -43,10 +43,7 @@ type Reader = for<'b> fn(Bytes<'b>) -> Result<ModuleFacts, ElfError>;
 pub fn read_module(path: &Path, asking: &Asking<'_>) -> Result<ModuleFacts, InputErrorKind> {
     let is_object = path.extension().is_some_and(|extension| extension == "o");
     let reader: Reader = if is_object { ModuleFacts::read_object } else { ModuleFacts::read };
-    let (file, meta) = door::file(path)?;
-    if meta.len() > limits::FILE_BYTES {
-        return Err(InputErrorKind::TooLarge { len: meta.len(), limit: limits::FILE_BYTES });
-    }
+    let (file, meta) = door::small_file(path)?;
     let Some(compression) = Compression::of(&start_of(&file)?) else {
         let cache = ReadCache::new(PositionedFile::new(file, meta.len()));
         return facts(Bytes::in_file(&cache), reader, &|facts| asking(facts, path));
@@ -70,18 +67,7 @@ fn unpack_module(
 
 /// Reads what refers to what in one module.
 pub(crate) fn read_graph(path: &Path) -> Result<Graph, InputErrorKind> {
-    caught(|| {
-        let (file, meta) = door::file(path)?;
-        if meta.len() > limits::FILE_BYTES {
-            return Err(InputErrorKind::TooLarge { len: meta.len(), limit: limits::FILE_BYTES });
-        }
-        let mut bytes = Vec::new();
-        file.take(limits::FILE_BYTES).read_to_end(&mut bytes)?;
-        if let Some(compression) = Compression::of(&bytes) {
-            bytes = compression.unpack(&bytes, limits::FILE_BYTES)?;
-        }
-        Ok(Graph::read(Bytes::in_memory(&bytes))?)
-    })
+    caught(|| Ok(Graph::read(Bytes::in_memory(&unpacked(whole(path)?)?))?))
 }
 
 fn facts(bytes: Bytes<'_>, read: Reader, asking: &AskingFacts<'_>) -> Result<ModuleFacts, InputErrorKind> {
@@ -102,20 +88,27 @@ fn facts(bytes: Bytes<'_>, read: Reader, asking: &AskingFacts<'_>) -> Result<Mod
 
 /// SHA-256 of a module as it is when unpacked.
 pub(crate) fn content_hash(path: &Path) -> Result<[u8; 32], InputErrorKind> {
-    let (file, meta) = door::file(path)?;
-    if meta.len() > limits::FILE_BYTES {
-        return Err(InputErrorKind::TooLarge { len: meta.len(), limit: limits::FILE_BYTES });
-    }
-    let mut bytes = Vec::new();
-    file.take(limits::FILE_BYTES).read_to_end(&mut bytes)?;
-    unpacked_hash(&bytes)
+    unpacked_hash(whole(path)?)
 }
 
-fn unpacked_hash(bytes: &[u8]) -> Result<[u8; 32], InputErrorKind> {
-    Ok(match Compression::of(bytes) {
-        Some(compression) => Sha256::digest(compression.unpack(bytes, limits::FILE_BYTES)?).into(),
-        None => Sha256::digest(bytes).into(),
-    })
+fn unpacked_hash(bytes: Vec<u8>) -> Result<[u8; 32], InputErrorKind> {
+    Ok(Sha256::digest(unpacked(bytes)?).into())
+}
+
+/// All bytes of a file.
+fn whole(path: &Path) -> Result<Vec<u8>, InputErrorKind> {
+    let (file, _) = door::small_file(path)?;
+    let mut bytes = Vec::new();
+    file.take(limits::FILE_BYTES).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The same unpacked, if they are packed.
+fn unpacked(bytes: Vec<u8>) -> Result<Vec<u8>, InputErrorKind> {
+    match Compression::of(&bytes) {
+        Some(compression) => Ok(compression.unpack(&bytes, limits::FILE_BYTES)?),
+        None => Ok(bytes),
+    }
 }
 
 /// Whether a file is what a distribution packs a kernel in; an initramfs holds whatever somebody put there.
@@ -130,7 +123,7 @@ pub(crate) fn content_hashes_of_package(path: &Path) -> Result<Vec<(String, [u8;
         let mut hashes = Vec::new();
         members(format, &mut door::file(path)?.0, &mut |member| {
             // One that can't be read proves nothing for others.
-            if let Ok(hash) = member.bytes.and_then(|bytes| unpacked_hash(&bytes)) {
+            if let Ok(hash) = member.bytes.and_then(unpacked_hash) {
                 hashes.push((member.name, hash));
             }
         })?;

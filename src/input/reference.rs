@@ -50,10 +50,7 @@ pub(crate) fn read_image<T>(
     path: &Path,
     read: impl FnOnce(&mut dyn Read) -> io::Result<T>,
 ) -> Result<T, InputErrorKind> {
-    let (file, meta) = door::file(path)?;
-    if meta.len() > limits::FILE_BYTES {
-        return Err(InputErrorKind::TooLarge { len: meta.len(), limit: limits::FILE_BYTES });
-    }
+    let (file, _) = door::small_file(path)?;
     let start = start_of(&file)?;
     let (compression, packed): (_, Box<dyn BufRead>) = match (kernel_image::image(&start), Compression::of(&start)) {
         (Some(Image::Bz { offset, len }), _) => {

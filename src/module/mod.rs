@@ -154,6 +154,12 @@ impl ModuleFacts {
         })
     }
 
+    /// Its name; that of its file where it bears none.
+    #[must_use]
+    pub fn name_or_of(&self, path: &str) -> ModuleName {
+        self.name.clone().unwrap_or_else(|| ModuleName::from_path(path))
+    }
+
     /// Lets a second reader read the same bytes; where it finds something else, that is a problem.
     pub fn cross_check(&mut self, bytes: Bytes<'_>) {
         self.problems.extend(second_reader::second_opinion(self, bytes));

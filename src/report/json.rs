@@ -175,7 +175,7 @@ impl<'a> ModuleV1<'a> {
             verdict: judgement.verdict,
             registration: judgement.registration().map(ToString::to_string),
             standing: judgement.assessment.as_ref().map(|assessment| assessment.standing),
-            proof: subject.proof.map(ToString::to_string),
+            proof: subject.candidate.proof.as_ref().map(ToString::to_string),
             imports: subject
                 .imports
                 .iter()

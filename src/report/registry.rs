@@ -211,12 +211,11 @@ pub fn new(
     exports: &ExportTable,
     Candidate { path, facts, .. }: &Candidate,
 ) -> io::Result<()> {
-    let name = facts.name.clone().unwrap_or_else(|| ModuleName::from_path(path));
+    let name = facts.name_or_of(path);
     let mut families: Vec<String> = Vec::new();
     let mut symbols: Vec<&str> = Vec::new();
     for import in &facts.imports {
-        let provided = exports.index(&import.name).and_then(|index| exports.entries().get(index));
-        let membership = tier::membership(&allowlists.policy, &import.name, provided);
+        let membership = tier::membership(&allowlists.policy, &import.name, exports.get(&import.name));
         if let Some(membership) = membership.filter(|membership| membership.acquires && !membership.watch_only) {
             symbols.push(&import.name);
             if !families.contains(&membership.family.to_string()) {

@@ -81,20 +81,25 @@ impl Places {
         Ok(())
     }
 
-    /// The place that a module's file is in, if it is one of these and bears the name that is listed there. Two files for one
-    /// line are none: nobody can tell which of them was built.
+    /// The place that a module's file is in, if it is one of these and bears the name that is listed there.
     pub(super) fn of_file(&self, path: &Path, name: &ModuleName) -> Option<String> {
         if self.builds.is_empty() {
             return None;
         }
+        let (build, real) = self.listed(path)?;
+        (name_of(&real) == *name).then(|| format!("{}, by its modules.order", build.name.display()))
+    }
+
+    /// The build that lists a file, and the file's real path. Two files for one line are none: nobody can tell which of them
+    /// was built.
+    fn listed(&self, path: &Path) -> Option<(&Build, PathBuf)> {
         let real = path.canonicalize().ok()?;
         let is_listed = |build: &&Build| {
             let relative = real.strip_prefix(&build.folder).ok().and_then(Path::to_str);
             relative.map(without_ending).is_some_and(|stem| build.listed.contains(stem) && build.is_alone(stem))
         };
         let build = self.builds.iter().find(is_listed)?;
-        (ModuleName::from_path(&real.to_string_lossy()) == *name)
-            .then(|| format!("{}, by its modules.order", build.name.display()))
+        Some((build, real))
     }
 
     /// The same of a package that modules are in.
@@ -118,8 +123,9 @@ impl Places {
             let hashes = listed.into_par_iter().flat_map_iter(|stem| {
                 let name = ModuleName::from_path(stem);
                 let found = input::list::candidates(&build.folder, stem).filter(|path| path.is_file());
-                let name_of = |path: &Path| ModuleName::from_path(&path.to_string_lossy());
-                let inside = found.filter(move |path| self.of_file(path, &name_of(path)).is_some());
+                // A link's name is its own: what it leads to has to bear the same.
+                let inside = found
+                    .filter(move |path| self.listed(path).is_some_and(|(_, real)| name_of(&real) == name_of(path)));
                 // One that can't be read proves nothing for others.
                 inside.filter_map(move |path| {
                     Some((input::content_hash(&path).ok()?, name.clone(), path.display().to_string()))
@@ -137,6 +143,11 @@ impl Places {
         }
         Ok(all)
     }
+}
+
+/// The name that a file's name makes a module's.
+fn name_of(path: &Path) -> ModuleName {
+    ModuleName::from_path(&path.to_string_lossy())
 }
 
 impl Build {

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::support::lists::shipped;
+use crate::support::lists::{record, shipped};
 use crate::support::{Run, TODAY, check, command, finish, folder, root, run, testdata, validate, write};
 
 fn registry(args: &[&str]) -> Run {
@@ -232,12 +232,15 @@ fn what_an_operator_locks_stands() {
     let run = finish(relative.current_dir(folder.path()));
     assert!(run.stderr.contains("the registration of sg_get is locked by "), "{}", run.all());
     // A locked module is not set free by a class that it could be of, or by a facade.
-    let class = "[[class]]\nname = \"c\"\ntitle = \"c\"\nfamilies = [\"dma-buf\"]\nsubsystem = \"media\"\nthrough = [\"drm\"]\n\
+    let class = format!(
+        "[[class]]\nname = \"c\"\ntitle = \"c\"\nfamilies = [\"dma-buf\"]\nsubsystem = \"media\"\nthrough = [\"drm\"]\n\
                  imports = [\"module_layout\"]\n[[class.userspace]]\nname = \"v4l-utils\"\npart = \"x\"\n\
-                 coverage = { is = \"unproven\", evidence = \"x 1\", checked = \"2026-11-01\" }\n";
+                 coverage = {}\n",
+        record("unproven")
+    );
     let facade =
         "[[facade]]\nname = \"drm\"\nfamilies = [\"dma-buf\"]\nsubsystem = \"core\"\nowes = \"kernel-internal\"\n";
-    for (file, text) in [("modules.toml", class), ("facades.toml", facade)] {
+    for (file, text) in [("modules.toml", &*class), ("facades.toml", facade)] {
         let add = folder.path().join(file.replace('.', "-"));
         write(&add, file, text);
         let run = registry(&["lint", "--allowlists", &only, "--add-allowlists", &add.display().to_string()]);
@@ -300,9 +303,12 @@ fn classes_are_listed_and_shown() {
 fn a_userspace_that_is_named_has_to_be_there() {
     let folder = folder();
     write(folder.path(), "policy.toml", std::fs::read_to_string(root().join("allowlists/policy.toml")).unwrap());
-    let module = "[[module]]\nname = \"m\"\nfamilies = [\"dma-buf\"]\nsubsystem = \"drm\"\n[[module.userspace]]\n\
+    let module = format!(
+        "[[module]]\nname = \"m\"\nfamilies = [\"dma-buf\"]\nsubsystem = \"drm\"\n[[module.userspace]]\n\
                   name = \"nope\"\npart = \"x\"\n\
-                  coverage = { is = \"unproven\", evidence = \"x 1\", checked = \"2026-11-01\" }\n";
+                  coverage = {}\n",
+        record("unproven")
+    );
     write(folder.path(), "modules.toml", module);
     let lint = || registry(&["lint", "--allowlists", &folder.path().display().to_string()]);
     let run = lint();

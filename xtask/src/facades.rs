@@ -30,19 +30,12 @@ pub fn task(names: &[String]) -> Result<(), TaskError> {
         let reach = &gathered.reach;
         println!("# {}: {} modules looked into, as a whole {:?}", kernel.release, reach.looked_into, reach.whole);
         for (export, ways) in reach.exports() {
-            let provider = gathered.exports.index(export).and_then(|index| gathered.exports.entries().get(index));
-            let provider = provider.map(|provided| provided.provider.to_string()).unwrap_or_default();
-            let mut best: BTreeMap<&str, &symgate::reach::Reached> = BTreeMap::new();
+            let provider =
+                gathered.exports.get(export).map(|provided| provided.provider.to_string()).unwrap_or_default();
             for way in ways {
-                let old = best.entry(&way.family).or_insert(way);
-                if (!way.owes, way.grade, way.via.len()) < (!old.owes, old.grade, old.via.len()) {
-                    *old = way;
-                }
-            }
-            for (family, way) in best {
                 let via: Vec<&str> = way.via.iter().map(|step| &**step).collect();
                 let owes = if way.owes { "owes" } else { "listed" };
-                println!("export {provider} {export} {family} {:?} {owes} {}", way.grade, via.join(" > "));
+                println!("export {provider} {export} {} {:?} {owes} {}", way.family, way.grade, via.join(" > "));
             }
         }
         let mut modules: BTreeMap<(String, Grade, bool), BTreeSet<String>> = BTreeMap::new();

@@ -74,7 +74,7 @@ fn lack(subject: &Subject<'_>, registration: &Registration) -> String {
 
 /// What its signature comes to, as a clause.
 pub(super) fn signature(subject: &Subject<'_>) -> String {
-    match subject.signature {
+    match &subject.candidate.signature {
         None => "it has no signature".to_owned(),
         Some(Verdict::Valid { by, .. }) => format!("{by} signed it"),
         Some(Verdict::Broken { by }) => format!("{by} did not sign what it holds"),

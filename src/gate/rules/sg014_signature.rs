@@ -20,7 +20,7 @@ fn check(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
     if !context.trust.has_keys() || subject.facts.digests.is_none() {
         return;
     }
-    let (severity, key) = match &subject.signature {
+    let (severity, key) = match &subject.candidate.signature {
         Some(Verdict::Valid { .. }) => return,
         Some(Verdict::Broken { .. }) => (Severity::Deny, "broken"),
         None | Some(Verdict::Unknown | Verdict::Unverified(_)) if context.terms.signatures => {

@@ -10,16 +10,17 @@ use yaxpeax_arch::{Decoder as _, U8Reader};
 use yaxpeax_arm::armv7;
 use yaxpeax_arm::armv8::a64;
 
-use super::super::elf::{Elf, Machine, Relocation, Symbols};
+use super::super::elf::{Machine, Relocation, Symbols};
+use super::Grade;
 use super::references::Ending;
 
 /// What is found in code.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Found {
     /// A relocation, with what is to be added to its symbol for the place that is meant.
-    Relocated { offset: u64, relocation: Relocation, addend: i64, is_branch: bool },
+    Relocated { offset: u64, relocation: Relocation, addend: i64, grade: Grade },
     /// A branch within the section, or the address of a place in it.
-    Near { offset: u64, target: u64, is_branch: bool },
+    Near { offset: u64, target: u64, grade: Grade },
     /// The end of the code that begins at a symbol.
     End { offset: u64, ending: Ending },
 }
@@ -47,12 +48,6 @@ impl Code {
             }
             _ => None,
         }
-    }
-
-    /// The addend that a REL machine keeps in a field of data.
-    #[expect(clippy::unused_self, reason = "it is the machine's")]
-    pub(super) fn addend_in_data(self, elf: &Elf<'_>, data: &[u8], offset: u64) -> Option<i64> {
-        elf.u32_at(data, offset).map(|field| i64::from(field.cast_signed()))
     }
 
     /// Reads a section's code, piece by piece between the places where something begins. Nothing if that can't be done.
@@ -111,6 +106,11 @@ impl End {
 /// The relocations of a section that were not passed yet.
 type Rest<R> = Peekable<R>;
 
+/// What an instruction makes of what it refers to.
+fn grade(is_branch: bool) -> Grade {
+    if is_branch { Grade::Call } else { Grade::Table }
+}
+
 /// Takes the relocations up to a place.
 fn up_to(rest: &mut Rest<impl Iterator<Item = Relocation>>, end: u64) -> impl Iterator<Item = Relocation> {
     std::iter::from_fn(move || rest.next_if(|relocation| relocation.offset < end))
@@ -135,9 +135,8 @@ fn x86(
         let (offset, next) = (instruction.ip(), instruction.next_ip());
         let is_branch =
             matches!(instruction.op0_kind(), OpKind::NearBranch64 | OpKind::NearBranch32 | OpKind::NearBranch16);
-        let (mut is_relocated, mut callee) = (false, None);
+        let mut callee = None;
         for relocation in up_to(relocations, next) {
-            is_relocated = true;
             callee = Some(relocation.symbol);
             let field = relocation.offset.checked_sub(start).and_then(|at| usize::try_from(at).ok());
             let addend = match relocation.addend {
@@ -148,15 +147,13 @@ fn x86(
             let behind =
                 if x86_is_relative(bits, relocation.kind) { next.saturating_sub(relocation.offset) } else { 0 };
             let addend = addend.saturating_add(i64::try_from(behind).unwrap_or(0));
-            found.push(Found::Relocated { offset, relocation, addend, is_branch });
+            found.push(Found::Relocated { offset, relocation, addend, grade: grade(is_branch) });
         }
-        if is_branch && !is_relocated {
-            found.push(Found::Near { offset, target: instruction.near_branch_target(), is_branch });
+        let target = (is_branch && callee.is_none()).then(|| instruction.near_branch_target());
+        found.extend(target.map(|target| Found::Near { offset, target, grade: Grade::Call }));
+        if callee.is_none() && instruction.is_ip_rel_memory_operand() {
+            found.push(Found::Near { offset, target: instruction.ip_rel_memory_address(), grade: Grade::Table });
         }
-        if !is_relocated && instruction.is_ip_rel_memory_operand() {
-            found.push(Found::Near { offset, target: instruction.ip_rel_memory_address(), is_branch: false });
-        }
-        let target = (is_branch && !is_relocated).then(|| instruction.near_branch_target());
         let ending = match (instruction.flow_control(), instruction.mnemonic()) {
             (_, Mnemonic::Nop | Mnemonic::Int3) => None,
             (
@@ -212,25 +209,20 @@ fn arm64(
             opcode,
             Some(Opcode::B | Opcode::BL | Opcode::Bcc(_) | Opcode::CBZ | Opcode::CBNZ | Opcode::TBZ | Opcode::TBNZ)
         );
-        let (mut is_relocated, mut callee) = (false, None);
+        let mut callee = None;
         for relocation in up_to(relocations, offset + 4) {
-            is_relocated = true;
             callee = Some(relocation.symbol);
             let addend = relocation.addend.unwrap_or(0);
-            found.push(Found::Relocated { offset, relocation, addend, is_branch });
+            found.push(Found::Relocated { offset, relocation, addend, grade: grade(is_branch) });
         }
         let distance = instruction.iter().flat_map(|it| it.operands).find_map(|operand| match operand {
             a64::Operand::PCOffset(distance) => Some(distance),
             _ => None,
         });
-        if !is_relocated
-            && (is_branch || opcode == Some(Opcode::ADR))
-            && let Some(target) = distance.and_then(|distance| offset.checked_add_signed(distance))
-        {
-            found.push(Found::Near { offset, target, is_branch });
-        }
-        let target =
-            distance.filter(|_| is_branch && !is_relocated).and_then(|distance| offset.checked_add_signed(distance));
+        let is_address = opcode == Some(Opcode::ADR);
+        let near = distance.filter(|_| callee.is_none() && (is_branch || is_address));
+        let near = near.and_then(|distance| offset.checked_add_signed(distance));
+        found.extend(near.map(|target| Found::Near { offset, target, grade: grade(is_branch) }));
         let ending = match opcode {
             Some(Opcode::HINT) => None,
             Some(Opcode::B | Opcode::BR | Opcode::RET | Opcode::ERET | Opcode::BRK | Opcode::UDF) | None => {
@@ -239,7 +231,7 @@ fn arm64(
             Some(Opcode::BL | Opcode::BLR) => Some(Ending::Call(callee)),
             Some(_) => Some(Ending::Open),
         };
-        end.take(target, offset + 4, ending);
+        end.take(near.filter(|_| is_branch), offset + 4, ending);
     }
     end.ending
 }
@@ -261,18 +253,15 @@ fn arm(
             armv7::Operand::BranchOffset(words) => Some(i64::from(words) * 4 + 8),
             _ => None,
         });
-        let (mut is_relocated, mut callee) = (false, None);
+        let mut callee = None;
         for relocation in up_to(relocations, offset + 4) {
-            is_relocated = true;
             callee = Some(relocation.symbol);
             let addend = relocation.addend.unwrap_or_else(|| arm_addend(relocation.kind, field, distance));
-            found.push(Found::Relocated { offset, relocation, addend, is_branch: distance.is_some() });
+            found.push(Found::Relocated { offset, relocation, addend, grade: grade(distance.is_some()) });
         }
-        if !is_relocated && let Some(target) = distance.and_then(|distance| offset.checked_add_signed(distance)) {
-            found.push(Found::Near { offset, target, is_branch: true });
-        }
+        let target = distance.filter(|_| callee.is_none()).and_then(|distance| offset.checked_add_signed(distance));
+        found.extend(target.map(|target| Found::Near { offset, target, grade: Grade::Call }));
         let always = instruction.as_ref().is_some_and(|it| it.condition == armv7::ConditionCode::AL);
-        let target = distance.filter(|_| !is_relocated).and_then(|distance| offset.checked_add_signed(distance));
         let ending = match instruction.as_ref().map(|it| it.opcode) {
             Some(Opcode::NOP) => None,
             Some(Opcode::BL | Opcode::BLX) => Some(Ending::Call(callee)),

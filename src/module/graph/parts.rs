@@ -2,10 +2,11 @@
 //! The parts that a module is made of.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use object::elf;
 
-use super::super::elf::{Elf, Symbols};
+use super::super::elf::{Elf, Section, Symbol, Symbols};
 use super::Place;
 use super::references::{References, Referent};
 use crate::text;
@@ -66,8 +67,7 @@ impl Parts {
 
     /// The part behind that which a place is in, in the same section.
     pub(super) fn behind(&self, place: Place) -> Option<u32> {
-        let (start, (index, _)) =
-            self.names.range((std::ops::Bound::Excluded(place), std::ops::Bound::Unbounded)).next()?;
+        let (start, (index, _)) = self.names.range((Bound::Excluded(place), Bound::Unbounded)).next()?;
         (start.section == place.section).then_some(*index)
     }
 }
@@ -90,7 +90,7 @@ fn objects(symbols: &Symbols<'_>) -> BTreeMap<Place, u64> {
 }
 
 /// The symbols that name a place. Labels of the assembler's and the marks between code and data do not begin anything.
-pub(super) fn symbols_of(symbols: &Symbols<'_>) -> impl Iterator<Item = (Place, super::super::elf::Symbol)> {
+pub(super) fn symbols_of(symbols: &Symbols<'_>) -> impl Iterator<Item = (Place, Symbol)> {
     symbols.iter().filter_map(|symbol| {
         let is_place = !symbol.is_undefined() && symbol.section < elf::SHN_LORESERVE;
         let names = !matches!(symbol.kind, elf::STT_SECTION | elf::STT_FILE);
@@ -102,7 +102,7 @@ pub(super) fn symbols_of(symbols: &Symbols<'_>) -> impl Iterator<Item = (Place, 
 }
 
 /// Which of several names a part bears: the least.
-fn rank(symbol: &super::super::elf::Symbol, name: &str) -> u8 {
+fn rank(symbol: &Symbol, name: &str) -> u8 {
     let is_typed = matches!(symbol.kind, elf::STT_FUNC | elf::STT_OBJECT);
     let is_local = symbol.binding == elf::STB_LOCAL;
     u8::from(!is_typed) * 4 + u8::from(is_local) * 2 + u8::from(name.starts_with("__"))
@@ -113,6 +113,6 @@ pub(super) fn is_code(elf: &Elf<'_>, section: u32) -> bool {
 }
 
 fn unnamed(elf: &Elf<'_>, place: Place) -> Box<str> {
-    let section = elf.sections().get(place.section as usize).map(super::super::elf::Section::label).unwrap_or_default();
+    let section = elf.sections().get(place.section as usize).map(Section::label).unwrap_or_default();
     format!("{section}+{:#x}", place.offset).into()
 }

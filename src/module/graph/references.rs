@@ -90,7 +90,9 @@ impl References {
         let at = |offset: u64| Place { section: index, offset };
         if !is_code(elf, index) {
             let refer = |relocation: &Relocation| {
-                let addend = relocation.addend.or_else(|| code.addend_in_data(elf, data, relocation.offset))?;
+                // Machines that keep it in the field have fields of 32 bits.
+                let in_place = || elf.u32_at(data, relocation.offset).map(|field| i64::from(field.cast_signed()));
+                let addend = relocation.addend.or_else(in_place)?;
                 let to = resolve(relocation, addend)?;
                 Some(Reference { from: at(relocation.offset), to, grade: Grade::Table })
             };
@@ -99,14 +101,12 @@ impl References {
         let mut all = Vec::new();
         for found in code.read(data, begins, &relocations)? {
             match found {
-                Found::Relocated { offset, relocation, addend, is_branch } => {
-                    let grade = if is_branch { Grade::Call } else { Grade::Table };
+                Found::Relocated { offset, relocation, addend, grade } => {
                     if let Some(to) = resolve(&relocation, addend) {
                         all.push(Reference { from: at(offset), to, grade });
                     }
                 }
-                Found::Near { offset, target, is_branch } => {
-                    let grade = if is_branch { Grade::Call } else { Grade::Table };
+                Found::Near { offset, target, grade } => {
                     all.push(Reference { from: at(offset), to: Referent::Place(at(target)), grade });
                 }
                 Found::End { offset, ending } => self.endings.push((at(offset), ending)),
