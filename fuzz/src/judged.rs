@@ -72,6 +72,9 @@ fn gathered(facts: &ModuleFacts) -> Gathered {
         trust: Trust::default(),
         reach: Reach::default(),
         sources: Vec::new(),
+        packages: Vec::new(),
+        context: Vec::new(),
+        context_listed: 0,
     }
 }
 

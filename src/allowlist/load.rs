@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
@@ -11,6 +12,7 @@ use super::registration::{Registered, Registry};
 use super::source::{Fault, Place, SourceFile};
 use super::{Allowlists, Lock, known, lock, policy, userspace, waiver};
 use crate::limits;
+use crate::reach::table::{Series, Table, Tables};
 use crate::text;
 
 /// The data that ships with symgate.
@@ -23,6 +25,18 @@ const EMBEDDED: [(&str, &str); 7] = [
     ("waivers.toml", include_str!("../../allowlists/waivers.toml")),
     ("lock.toml", include_str!("../../allowlists/lock.toml")),
 ];
+
+/// What the exports of real kernels lead to, by series.
+const EMBEDDED_TABLES: [(&str, &str); 5] = [
+    ("5.10", include_str!("../../allowlists/reach/5.10.tsv")),
+    ("6.1", include_str!("../../allowlists/reach/6.1.tsv")),
+    ("6.12", include_str!("../../allowlists/reach/6.12.tsv")),
+    ("7.2", include_str!("../../allowlists/reach/7.2.tsv")),
+    ("7.3", include_str!("../../allowlists/reach/7.3.tsv")),
+];
+
+/// The folder of those tables, among the allowlists.
+const TABLES: &str = "reach";
 
 /// Which allowlists to read.
 #[derive(Debug, Clone, Default)]
@@ -75,6 +89,8 @@ pub struct Folder {
     pub name: String,
     /// Its files, by their plain names.
     pub files: BTreeMap<&'static str, SourceFile>,
+    /// Its tables of what exports lead to, by series.
+    pub tables: BTreeMap<String, SourceFile>,
 }
 
 impl Allowlists {
@@ -127,11 +143,16 @@ impl Allowlists {
             classes: Vec::new(),
             known: BTreeMap::new(),
             waivers: Vec::new(),
+            tables: Tables::default(),
             lock: Lock::default(),
             source: base.name.clone(),
             sha256: String::new(),
         };
         let mut hash = Sha256::new();
+        // They are facts of kernels and no policy: who writes a policy of his own need not write them, too.
+        if base.tables.is_empty() {
+            allowlists.add_tables(&Folder::embedded(), &mut hash, &mut faults);
+        }
         allowlists.add(base, rules, &mut hash, &mut faults);
         for folder in added {
             if let Some(extra) = folder.files.get("policy.toml") {
@@ -150,13 +171,28 @@ impl Allowlists {
         }
     }
 
-    fn add(&mut self, Folder { files, .. }: &Folder, rules: &[&str], hash: &mut Sha256, faults: &mut Vec<Fault>) {
-        for (name, file) in files {
-            hash.update(name.as_bytes());
-            hash.update(b"\0");
-            hash.update(file.text.as_bytes());
-            hash.update(b"\0");
+    fn add_tables(&mut self, folder: &Folder, hash: &mut Sha256, faults: &mut Vec<Fault>) {
+        for (name, file) in &folder.tables {
+            add_to(hash, name, file);
+            match (name.parse::<Series>(), Table::parse(&file.text)) {
+                (Ok(series), Ok(table)) if series.to_string() == *name => self.tables.add(series, table),
+                (Ok(_), Err(error)) => {
+                    let place = Place { file: Arc::clone(&file.name), line: error.line, column: 1 };
+                    faults.push(file.fault_at(&place, error.message));
+                }
+                (Ok(_), Ok(_)) | (Err(_), _) => {
+                    faults.push(file.fault(&(0..0), "its name is no series of kernels, such as 6.1.tsv"));
+                }
+            }
         }
+    }
+
+    fn add(&mut self, folder: &Folder, rules: &[&str], hash: &mut Sha256, faults: &mut Vec<Fault>) {
+        let files = &folder.files;
+        for (name, file) in files {
+            add_to(hash, name, file);
+        }
+        self.add_tables(folder, hash, faults);
         let before = faults.len();
         if let Some(file) = files.get("userspaces.toml") {
             for (name, userspace) in userspace::read(file, &self.policy, faults) {
@@ -208,6 +244,14 @@ impl Allowlists {
     }
 }
 
+/// Adds a file to what tells one set of allowlists from another.
+fn add_to(hash: &mut Sha256, name: &str, file: &SourceFile) {
+    for part in [name, &file.text] {
+        hash.update(part.as_bytes());
+        hash.update(b"\0");
+    }
+}
+
 fn fault_of(place: &Place, what: &str, by: &Place) -> Fault {
     let Place { file, line, column } = place.clone();
     Fault { file, line, column, message: format!("{what} is locked by {by}") }
@@ -217,10 +261,15 @@ impl Folder {
     /// The data that ships with symgate.
     #[must_use]
     pub fn embedded() -> Self {
-        let file = |&(name, text): &(&'static str, &str)| {
-            (name, SourceFile { name: format!("allowlists/{name}").into(), text: text.into(), is_embedded: true })
+        let file = |name: String, text: &str| SourceFile {
+            name: format!("allowlists/{name}").into(),
+            text: text.into(),
+            is_embedded: true,
         };
-        Self { name: "embedded".to_owned(), files: EMBEDDED.iter().map(file).collect() }
+        let files = EMBEDDED.iter().map(|&(name, text)| (name, file(name.to_owned(), text)));
+        let table = |&(series, text): &(&str, &str)| (series.to_owned(), file(format!("{TABLES}/{series}.tsv"), text));
+        let tables = EMBEDDED_TABLES.iter().map(table).collect();
+        Self { name: "embedded".to_owned(), files: files.collect(), tables }
     }
 
     /// What it locks.
@@ -248,21 +297,37 @@ impl Folder {
             let Some(&(name, _)) = known else {
                 return Err(LoadError::Layout { path, reason: "no allowlist has this name" });
             };
-            // Whether it is a file comes first: to open a FIFO is to wait for its other end.
-            if !std::fs::metadata(&path).map_err(io(&path))?.is_file() {
-                return Err(LoadError::Layout { path, reason: "it is no regular file" });
-            }
-            let mut text = String::new();
-            let file = std::fs::File::open(&path).map_err(io(&path))?;
-            file.take(limits::ALLOWLIST_BYTES + 1).read_to_string(&mut text).map_err(io(&path))?;
-            if text.len() as u64 > limits::ALLOWLIST_BYTES {
-                return Err(LoadError::Layout { path, reason: "it is larger than any allowlist" });
-            }
-            let file = SourceFile { name: path.display().to_string().into(), text: text.into(), is_embedded: false };
-            files.insert(name, file);
+            files.insert(name, source_file(path)?);
         }
-        Ok(Self { name: folder.display().to_string(), files })
+        let mut tables = BTreeMap::new();
+        let of_tables = folder.join(TABLES);
+        if of_tables.is_dir() {
+            for entry in std::fs::read_dir(&of_tables).map_err(io(&of_tables))? {
+                let path = entry.map_err(io(&of_tables))?.path();
+                if path.extension().is_some_and(|extension| extension == "tsv") {
+                    let series = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+                    tables.insert(series, source_file(path)?);
+                }
+            }
+        }
+        Ok(Self { name: folder.display().to_string(), files, tables })
     }
+}
+
+/// Reads one file of a folder.
+fn source_file(path: PathBuf) -> Result<SourceFile, LoadError> {
+    let io = |source| LoadError::Io { path: path.clone(), source };
+    // Whether it is a file comes first: to open a FIFO is to wait for its other end.
+    if !std::fs::metadata(&path).map_err(io)?.is_file() {
+        return Err(LoadError::Layout { path, reason: "it is no regular file" });
+    }
+    let mut text = String::new();
+    let file = std::fs::File::open(&path).map_err(io)?;
+    file.take(limits::ALLOWLIST_BYTES + 1).read_to_string(&mut text).map_err(io)?;
+    if text.len() as u64 > limits::ALLOWLIST_BYTES {
+        return Err(LoadError::Layout { path, reason: "it is larger than any allowlist" });
+    }
+    Ok(SourceFile { name: path.display().to_string().into(), text: text.into(), is_embedded: false })
 }
 
 #[cfg(test)]

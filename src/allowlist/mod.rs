@@ -33,6 +33,7 @@ pub use userspace::{Axis, Outcome, Record, Userspace};
 pub use waiver::Waiver;
 
 use crate::module::ModuleName;
+use crate::reach::table::Tables;
 
 impl Allowlists {
     /// All registrations, by module and by class.
@@ -70,6 +71,8 @@ pub struct Allowlists {
     pub known: BTreeMap<ModuleName, Known>,
     /// The waivers in file order.
     pub waivers: Vec<Waiver>,
+    /// What the exports of real kernels were seen to lead to.
+    pub tables: Tables,
     /// What options can't change.
     pub lock: Lock,
     /// Where it all comes from, for reports.

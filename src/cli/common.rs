@@ -93,6 +93,11 @@ pub(super) struct TrustArgs {
     #[arg(long, value_name = "FILE")]
     pub(super) trusted_keys: Vec<PathBuf>,
 
+    /// A folder that a kernel was built in, or that its modules are installed in (lib/modules/VERSION): what its modules.order
+    /// lists is looked into for what its exports lead to, and not judged
+    #[arg(long, value_name = "TREE")]
+    pub(super) context: Vec<PathBuf>,
+
     /// Verify the signatures of all modules, not only of those whose identity matters
     #[arg(long)]
     pub(super) verify_signatures: bool,
@@ -161,14 +166,15 @@ impl InputArgs {
         paths: &[PathBuf],
         trust: &TrustArgs,
         allowlists: &Allowlists,
-        one_reference: bool,
+        to_judge: bool,
     ) -> Result<Gathered, CliError> {
         let inputs = Inputs {
             paths: paths.to_vec(),
             symvers: self.symvers.clone(),
             cross_check: self.cross_check,
             verify_all: trust.verify_signatures,
-            one_reference,
+            context: trust.context.clone(),
+            to_judge,
         };
         Ok(Gathered::read(&inputs, &trust.named(), allowlists)?)
     }

@@ -33,7 +33,7 @@ fn fits(subject: &Subject<'_>, class: &Class, families: &BTreeSet<String>) -> bo
     is_member
         && !subject.acquires()
         && owed().all(|through| families.contains(&*through.way.family))
-        && owed().all(|through| through.provider.is_some_and(|provider| class.through.contains(provider)))
+        && owed().all(|through| through.way.facade().is_some_and(|facade| class.through.contains(facade)))
 }
 
 /// Whether its class takes in modules that are not the kernel's own, and this is one.

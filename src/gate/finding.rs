@@ -4,6 +4,7 @@
 use super::{Rule, Severity, Verdict};
 use crate::allowlist::{Date, Place};
 use crate::module::ModuleName;
+use crate::reach::Reached;
 
 /// What a finding weighs before the run's profile and overrides have their say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub struct Draft {
     pub symbols: Vec<String>,
     /// What is wrong, as the end of a sentence that starts with `module NAME`.
     pub message: String,
+    /// The way on which a family is got at, where it goes through other modules.
+    pub way: Option<Reached>,
     /// What to do about it.
     pub help: Option<String>,
     /// The line of policy or registry that decided.
@@ -34,6 +37,12 @@ pub struct Draft {
 }
 
 impl Draft {
+    /// The same with the way on which a family is got at.
+    #[must_use]
+    pub fn by(self, way: &Reached) -> Self {
+        Self { way: Some(way.clone()), ..self }
+    }
+
     /// A draft with nothing but its weight and message.
     #[must_use]
     pub fn new(weight: Weight, message: impl Into<String>) -> Self {
@@ -43,6 +52,7 @@ impl Draft {
             key: None,
             symbols: Vec::new(),
             message: message.into(),
+            way: None,
             help: None,
             decided_by: None,
         }
@@ -85,6 +95,8 @@ pub struct Finding {
     pub symbols: Vec<String>,
     /// What is wrong, as the end of a sentence that starts with `module NAME`.
     pub message: String,
+    /// The way on which a family is got at, where it goes through other modules.
+    pub way: Option<Reached>,
     /// What to do about it.
     pub help: Option<String>,
     /// The line of policy or registry that decided.
@@ -125,6 +137,7 @@ impl Finding {
             key: draft.key,
             symbols: draft.symbols,
             message: draft.message,
+            way: draft.way,
             help: draft.help,
             decided_by: draft.decided_by,
             waiver: None,

@@ -73,8 +73,6 @@ impl ResolvedImport<'_> {
 pub struct Through<'a> {
     /// The import.
     pub import: &'a str,
-    /// Who offers it, where that is known.
-    pub provider: Option<&'a ModuleName>,
     /// The way from there.
     pub way: &'a Reached,
 }
@@ -88,7 +86,13 @@ pub struct Access<'s, 'a> {
     pub through: Vec<&'s Through<'a>>,
 }
 
-impl Access<'_, '_> {
+impl<'a> Access<'_, 'a> {
+    /// Of the ways through others the one that says the most.
+    #[must_use]
+    pub fn way(&self) -> Option<&'a Reached> {
+        self.through.iter().map(|through| through.way).min_by_key(|way| way.rank())
+    }
+
     /// The imports, sorted.
     #[must_use]
     pub fn symbols(&self) -> Vec<String> {
@@ -137,8 +141,7 @@ impl<'a> Subject<'a> {
             .collect();
         let through = imports.iter().flat_map(|import| {
             let ways = context.reach.of(&import.import.name).iter();
-            let provider = import.provided.map(|provided| &provided.provider);
-            ways.map(move |way| Through { import: &import.import.name, provider, way })
+            ways.map(move |way| Through { import: &import.import.name, way })
         });
         let mut subject = Self {
             context,
@@ -163,6 +166,12 @@ impl<'a> Subject<'a> {
     /// The imports that are in a family, acquiring or not.
     pub fn family_imports(&self) -> impl Iterator<Item = &ResolvedImport<'a>> {
         self.imports.iter().filter(|import| import.membership.is_some())
+    }
+
+    /// Whether it imports a symbol of a family, or gets at one through others.
+    #[must_use]
+    pub fn has_to_do_with_a_family(&self) -> bool {
+        self.family_imports().next().is_some() || self.gets_at_a_family()
     }
 
     /// Whether it is proven to be the kernel's own.

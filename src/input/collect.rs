@@ -51,6 +51,13 @@ pub enum Format {
     Rpm,
 }
 
+impl PackageFile {
+    /// How reports name a file in it.
+    pub(super) fn label_of(&self, member: &str) -> String {
+        format!("{}!{member}", self.label)
+    }
+}
+
 impl Format {
     /// The kind of package that a file in a tree is, by its name.
     fn of(path: &Path) -> Option<Self> {

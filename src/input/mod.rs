@@ -17,7 +17,7 @@ pub use collect::{Collected, Format, ModuleFile, PackageFile, collect};
 pub use compression::{Compression, UnpackError};
 pub use package::{Member, members};
 pub use read::{Asked, Asking, Labelled, read_all, read_module, read_package};
-pub(crate) use read::{content_hash, content_hashes_of_package, is_package, read_graph};
+pub(crate) use read::{content_hash, content_hashes_of_package, is_package, read_graph, read_graphs};
 pub(crate) use reference::read_image;
 pub use reference::read_reference;
 
@@ -122,6 +122,9 @@ pub struct Inputs {
     pub cross_check: bool,
     /// Whether every module's signature is verified, not only of those whose identity matters.
     pub verify_all: bool,
-    /// Whether it matters which of them is the kernel's own: to judge it does, to list it does not.
-    pub one_reference: bool,
+    /// Folders of a kernel whose own modules are followed, and not judged.
+    pub context: Vec<PathBuf>,
+    /// Whether they are to be judged, and not only listed: then it matters which reference is the kernel's own, and what the
+    /// modules' exports lead to.
+    pub to_judge: bool,
 }

@@ -28,6 +28,8 @@ pub struct Asked {
     pub cross_check: bool,
     /// It is hashed.
     pub digest: bool,
+    /// What its exports lead to is read, so that it need not be unpacked again.
+    pub graph: bool,
 }
 
 /// What each module is asked, told by its facts and the file that it is read from: itself, or a package.
@@ -82,6 +84,9 @@ fn facts(bytes: Bytes<'_>, read: Reader, asking: &AskingFacts<'_>) -> Result<Mod
     }
     if asked.cross_check {
         facts.cross_check(bytes);
+    }
+    if asked.graph {
+        facts.read_graph(bytes);
     }
     Ok(facts)
 }
@@ -139,6 +144,25 @@ pub fn read_package(package: &PackageFile, asking: &Asking<'_>) -> Result<Vec<La
     caught(|| read_members(package, asking))
 }
 
+/// Reads what refers to what in some modules of a package, by their labels; what can't be read is left out.
+pub(crate) fn read_graphs(
+    package: &PackageFile,
+    wanted: &(dyn Fn(&str) -> bool + Sync),
+) -> Result<Vec<(String, Graph)>, InputErrorKind> {
+    caught(|| {
+        let mut graphs = Vec::new();
+        members(package.format, &mut door::file(&package.path)?.0, &mut |member| {
+            let label = package.label_of(&member.name);
+            if wanted(&label)
+                && let Ok(graph) = caught(|| Ok(Graph::read(Bytes::in_memory(&unpacked(member.bytes?)?))?))
+            {
+                graphs.push((label, graph));
+            }
+        })?;
+        Ok(graphs)
+    })
+}
+
 fn read_members(package: &PackageFile, asking: &Asking<'_>) -> Result<Vec<Labelled>, InputErrorKind> {
     let (mut file, _) = door::file(&package.path)?;
     let asking = |facts: &ModuleFacts| asking(facts, &package.path);
@@ -151,7 +175,7 @@ fn read_members(package: &PackageFile, asking: &Asking<'_>) -> Result<Vec<Labell
                 Some(compression) => unpack_module(compression, member.bytes?, &asking),
                 None => facts(Bytes::in_memory(&member.bytes?), ModuleFacts::read, &asking),
             });
-            let label = format!("{}!{}", package.label, member.name);
+            let label = package.label_of(&member.name);
             match read {
                 Ok(facts) => Ok((label, facts)),
                 Err(kind) => Err(InputError::new(label, kind)),

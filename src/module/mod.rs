@@ -22,6 +22,8 @@ mod second_reader;
 pub mod signature;
 mod versions;
 
+use std::sync::Arc;
+
 use object::elf::{ET_REL, SHT_SYMTAB};
 use serde::Serialize;
 
@@ -37,6 +39,7 @@ pub use problem::Problem;
 pub use signature::Signature;
 
 use elf::{Class, Elf, Symbols, until_nul};
+use graph::Graph;
 use problem::loaded_section;
 
 /// How far the build of a module has come.
@@ -75,6 +78,8 @@ pub struct ModuleFacts {
     pub cross_checked: bool,
     /// Its hashes, where they were asked for.
     pub digests: Option<Digests>,
+    /// What its exports lead to, where that was asked for and can be read.
+    pub graph: Option<Arc<Graph>>,
     /// What the loader would refuse, or two readers read differently.
     pub problems: Vec<Problem>,
 }
@@ -150,6 +155,7 @@ impl ModuleFacts {
             debug_info: elf.named(b".debug_info").next().is_some(),
             cross_checked: false,
             digests: None,
+            graph: None,
             problems,
         })
     }
@@ -164,6 +170,11 @@ impl ModuleFacts {
     pub fn cross_check(&mut self, bytes: Bytes<'_>) {
         self.problems.extend(second_reader::second_opinion(self, bytes));
         self.cross_checked = true;
+    }
+
+    /// Reads what the exports lead to from the same bytes. What can't be told apart is taken as a whole: that needs no graph.
+    pub fn read_graph(&mut self, bytes: Bytes<'_>) {
+        self.graph = Graph::read(bytes).ok().map(Arc::new);
     }
 
     /// Hashes the same bytes, for what can be proven by that.

@@ -4,38 +4,20 @@
 //! An export that leads to an acquiring symbol is one itself to those who import it, whatever module it is in, until nothing
 //! changes. What a facade's registration says decides who owes for it.
 
+pub mod table;
 mod walk;
+mod way;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
 
 use rayon::prelude::*;
 
+use crate::module::ModuleName;
 use crate::module::graph::{Grade, Graph};
-use crate::module::{ModuleFacts, ModuleName};
+use table::Asked;
 use walk::Walk;
-
-/// A way from an export to an acquiring symbol.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reached {
-    /// The family.
-    pub family: Arc<str>,
-    /// The acquiring symbol.
-    pub symbol: Box<str>,
-    /// How it is reached, at the weakest link.
-    pub grade: Grade,
-    /// Whether who imports the export owes an open userspace for it.
-    pub owes: bool,
-    /// The way: `MODULE:FUNCTION` for each step, and the acquiring symbol.
-    pub via: Vec<Arc<str>>,
-}
-
-impl Reached {
-    /// Of several ways to the same symbol the one that counts comes first: one that is owed for, by calls, and short.
-    fn rank(&self) -> (bool, Grade, usize, &[Arc<str>]) {
-        (!self.owes, self.grade, self.via.len(), &self.via)
-    }
-}
+pub use way::{Basis, Hop, Reached};
 
 /// What a module's exports mean to those who import them.
 #[derive(Debug, Clone, Copy)]
@@ -51,12 +33,18 @@ pub enum Role<'a> {
 /// A module as a node of the graph of all.
 #[derive(Debug)]
 pub struct Node<'a> {
-    /// What it says of itself.
-    pub facts: &'a ModuleFacts,
     /// Its name.
     pub name: ModuleName,
+    /// How it is known.
+    pub basis: Basis,
+    /// Whether it is proven to be the kernel's own.
+    pub is_kernels_own: bool,
     /// What its exports mean.
     pub role: Role<'a>,
+    /// What it exports, by name.
+    pub exports: Vec<&'a str>,
+    /// What it imports, by name.
+    pub imports: Vec<&'a str>,
 }
 
 /// All that was found.
@@ -67,6 +55,8 @@ pub struct Reach {
     pub looked_into: usize,
     /// Those of which only the module as a whole could be looked at: their code can't be read.
     pub whole: Vec<ModuleName>,
+    /// Which shipped tables came first: for each series that was asked for that of the same, or of the nearest.
+    pub tables: Vec<Asked>,
 }
 
 /// The best way of one export to each family.
@@ -77,10 +67,10 @@ type Ways = BTreeMap<Arc<str>, Reached>;
 pub struct Question<'q> {
     /// The family of an acquiring symbol.
     pub family: &'q (dyn Fn(&str) -> Option<Arc<str>> + Sync),
-    /// Whether a module of this name is who offers a symbol: anybody can say so.
-    pub offers: &'q (dyn Fn(&ModuleName, &str) -> bool + Sync),
-    /// Reads the graph of the module of this index; what can't be read is taken as a whole.
-    pub graph: &'q (dyn Fn(usize) -> Option<Graph> + Sync),
+    /// Whether the module of this index is who offers a symbol: anybody can say so.
+    pub offers: &'q (dyn Fn(usize, &str) -> bool + Sync),
+    /// Reads the graphs of the modules of these indices; what can't be read is taken as a whole.
+    pub graphs: &'q (dyn Fn(&[usize]) -> Vec<Option<Graph>> + Sync),
 }
 
 impl std::fmt::Debug for Question<'_> {
@@ -96,9 +86,9 @@ impl Reach {
         let mut importers: HashMap<&str, Vec<usize>> = HashMap::new();
         let mut dirty: BTreeSet<usize> = BTreeSet::new();
         for (index, node) in nodes.iter().enumerate().filter(|(_, node)| node.passes_on()) {
-            for import in &node.facts.imports {
-                importers.entry(&import.name).or_default().push(index);
-                if (question.family)(&import.name).is_some() {
+            for &import in &node.imports {
+                importers.entry(import).or_default().push(index);
+                if (question.family)(import).is_some() {
                     dirty.insert(index);
                 }
             }
@@ -107,17 +97,16 @@ impl Reach {
         let mut ways: HashMap<Box<str>, Ways> = HashMap::new();
         while !dirty.is_empty() {
             let batch: Vec<usize> = std::mem::take(&mut dirty).into_iter().collect();
+            read(nodes, question, &batch, &walks);
             let found: Vec<Vec<(Box<str>, Reached)>> = batch
                 .par_iter()
                 .filter_map(|index| {
-                    let (node, walk) = (nodes.get(*index)?, walks.get(*index)?);
-                    let graph = || (question.graph)(*index).unwrap_or_else(|| whole(node.facts));
-                    let walk = walk.get_or_init(|| Walk::new(graph()));
+                    let (node, walk) = (nodes.get(*index)?, walks.get(*index)?.get()?);
                     let mut found = node.exports(walk, &|import| match (question.family)(import) {
-                        Some(family) => vec![acquired(family, import)],
+                        Some(family) => vec![Reached::acquiring(family, import)],
                         None => ways.get(import).into_iter().flat_map(BTreeMap::values).cloned().collect(),
                     });
-                    found.retain(|(export, _)| (question.offers)(&node.name, export));
+                    found.retain(|(export, _)| (question.offers)(*index, export));
                     Some(found)
                 })
                 .collect();
@@ -129,12 +118,12 @@ impl Reach {
                 }
             }
         }
-        let looked_into = walks.iter().filter(|walk| walk.get().is_some()).count();
+        let by_code = || nodes.iter().zip(&walks).filter(|(node, _)| node.basis != Basis::Table);
+        let looked_into = by_code().filter(|(_, walk)| walk.get().is_some()).count();
         let is_whole = |walk: &OnceLock<Walk>| walk.get().is_some_and(|walk| walk.graph.is_whole);
-        let whole = nodes.iter().zip(&walks).filter(|(_, walk)| is_whole(walk)).map(|(node, _)| node.name.clone());
-        let whole = whole.collect();
+        let whole = by_code().filter(|(_, walk)| is_whole(walk)).map(|(node, _)| node.name.clone()).collect();
         let by_symbol = ways.into_iter().map(|(symbol, ways)| (symbol, ways.into_values().collect())).collect();
-        Self { by_symbol, looked_into, whole }
+        Self { by_symbol, looked_into, whole, tables: Vec::new() }
     }
 
     /// The ways from an export of any module, the best to each family.
@@ -151,65 +140,74 @@ impl Reach {
     }
 }
 
+/// Reads the graphs of those modules of a batch that were not looked into yet.
+fn read(nodes: &[Node<'_>], question: &Question<'_>, batch: &[usize], walks: &[OnceLock<Walk>]) {
+    let is_new = |index: &usize| walks.get(*index).is_some_and(|walk| walk.get().is_none());
+    let new: Vec<usize> = batch.iter().copied().filter(is_new).collect();
+    let graphs = (question.graphs)(&new);
+    for (index, graph) in new.into_iter().zip(graphs) {
+        if let (Some(node), Some(walk)) = (nodes.get(index), walks.get(index)) {
+            // Of an export that the graph does not know nothing could be told: not even that it leads nowhere.
+            let graph = graph.filter(|graph| node.is_told_by(graph)).unwrap_or_else(|| node.whole());
+            walk.get_or_init(|| Walk::new(graph));
+        }
+    }
+}
+
 impl Node<'_> {
     fn passes_on(&self) -> bool {
-        !self.facts.exports.is_empty() && !matches!(self.role, Role::Silent)
+        !self.exports.is_empty() && !matches!(self.role, Role::Silent)
     }
 
     /// What its exports lead to, by what its imports do. Imports that lead to the same in the same way are followed at once.
     fn exports(&self, walk: &Walk, of_import: &dyn Fn(&str) -> Vec<Reached>) -> Vec<(Box<str>, Reached)> {
-        let mut alike: BTreeMap<(Arc<str>, bool, Grade), BTreeMap<u32, Reached>> = BTreeMap::new();
+        let mut alike: BTreeMap<_, BTreeMap<u32, Reached>> = BTreeMap::new();
         for (index, import) in (0..).zip(&walk.graph.imports) {
             for way in of_import(import) {
-                alike.entry((Arc::clone(&way.family), way.owes, way.grade)).or_default().insert(index, way);
+                let key = (Arc::clone(&way.family), way.owes, way.grade, way.basis);
+                alike.entry(key).or_default().insert(index, way);
             }
         }
+        // Of a kernel's own module whose code can't be read other machines' kernels tell more than that it could lead anywhere.
+        let is_guess = walk.graph.is_whole && self.is_kernels_own;
         let mut found = Vec::new();
         for ways in alike.into_values() {
             let imports: Vec<u32> = ways.keys().copied().collect();
             for walk::Way { export, grade, parts, import } in walk.to(&imports) {
-                let Some(way) = ways.get(&import) else { continue };
-                let grade = grade.max(way.grade);
+                let (Some(way), Some(name)) = (ways.get(&import), walk.graph.imports.get(import as usize)) else {
+                    continue;
+                };
+                let parts = parts.into_iter().map(Into::into).collect();
+                let grade = if is_guess { Grade::Table } else { grade };
+                let hop = Hop { module: self.name.clone(), basis: self.basis, grade, parts, import: name.clone() };
                 let is_owed_for = match self.role {
-                    Role::Shim => true,
-                    Role::Facade(named) => grade == Grade::Call || named.contains(export),
+                    Role::Shim => !is_guess,
+                    Role::Facade(named) => grade.max(way.grade) == Grade::Call || named.contains(export),
                     Role::Silent => false,
                 };
-                let steps = parts.iter().map(|part| Arc::from(format!("{}:{part}", self.name)));
-                let mut via: Vec<Arc<str>> = steps.chain(way.via.iter().cloned()).collect();
-                // The end says the most: which symbol it is.
-                if let Some(over @ 1..) = via.len().checked_sub(STEPS) {
-                    via.drain(STEPS / 2..STEPS / 2 + over);
-                }
-                found.push((export.into(), Reached { grade, owes: way.owes && is_owed_for, via, ..way.clone() }));
+                found.push((export.into(), way.behind(hop, is_owed_for)));
             }
         }
         found
     }
-}
 
-/// Steps that are kept of a way through all modules.
-const STEPS: usize = 80;
+    fn is_told_by(&self, graph: &Graph) -> bool {
+        let told: HashSet<&str> = graph.exports.iter().map(|(export, _)| &**export).collect();
+        self.exports.iter().all(|export| told.contains(export))
+    }
 
-/// The way of an acquiring symbol itself.
-fn acquired(family: Arc<str>, symbol: &str) -> Reached {
-    Reached { family, symbol: symbol.into(), grade: Grade::Call, owes: true, via: vec![symbol.into()] }
-}
-
-/// A module of which nothing can be told apart.
-fn whole(facts: &ModuleFacts) -> Graph {
-    Graph::unread(
-        facts.exports.iter().map(|export| export.name.clone()),
-        facts.imports.iter().map(|import| import.name.clone()),
-    )
+    /// The module as one part, of which nothing can be told apart.
+    fn whole(&self) -> Graph {
+        Graph::unread(self.exports.iter().map(|name| (*name).into()), self.imports.iter().map(|name| (*name).into()))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::exports::{Class, Export};
-    use crate::module::Bytes;
     use crate::module::graph::{Link, Target};
+    use crate::module::{Bytes, ModuleFacts};
 
     /// Facts of a module with these exports and imports: those of a test module, with others in their place.
     fn facts(exports: &[&str], imports: &[&str]) -> ModuleFacts {
@@ -252,24 +250,32 @@ mod tests {
     }
 
     fn compute(modules: &[(&str, Role<'_>, ModuleFacts, Graph)]) -> Reach {
-        let nodes: Vec<Node<'_>> = modules
-            .iter()
-            .map(|(name, role, facts, _)| Node { facts, name: ModuleName::new(name), role: *role })
-            .collect();
+        let nodes: Vec<Node<'_>> = modules.iter().map(|(name, role, facts, _)| node(name, *role, facts)).collect();
         follow(&nodes, &|index| modules.get(index).map(|(.., graph)| graph.clone()))
+    }
+
+    fn node<'a>(name: &str, role: Role<'a>, facts: &'a ModuleFacts) -> Node<'a> {
+        Node {
+            name: ModuleName::new(name),
+            basis: Basis::Input,
+            is_kernels_own: false,
+            role,
+            exports: facts.exports.iter().map(|export| &*export.name).collect(),
+            imports: facts.imports.iter().map(|import| &*import.name).collect(),
+        }
     }
 
     fn follow(nodes: &[Node<'_>], graph: &(dyn Fn(usize) -> Option<Graph> + Sync)) -> Reach {
         let family = |symbol: &str| (symbol == "dma_buf_get").then(|| Arc::from("dma-buf"));
         // What begins with a module's name is offered by it alone.
-        let offers = |name: &ModuleName, symbol: &str| !symbol.starts_with("one_") || name.as_str() == "one";
-        Reach::compute(nodes, &Question { family: &family, offers: &offers, graph })
+        let offers = |index: usize, symbol: &str| !symbol.starts_with("one_") || nodes[index].name.as_str() == "one";
+        let graphs = |indices: &[usize]| indices.iter().map(|index| graph(*index)).collect();
+        Reach::compute(nodes, &Question { family: &family, offers: &offers, graphs: &graphs })
     }
 
     fn way(reach: &Reach, export: &str) -> Option<(Grade, bool, String)> {
         let [way] = reach.of(export) else { return None };
-        let via: Vec<&str> = way.via.iter().map(|step| &**step).collect();
-        Some((way.grade, way.owes, via.join(" ")))
+        Some((way.grade, way.owes, way.via().join(" ")))
     }
 
     #[test]
@@ -320,25 +326,33 @@ mod tests {
 
     #[test]
     fn a_long_way_keeps_both_its_ends() {
-        let names: Vec<String> = (0..500).map(|number| format!("f{number}")).collect();
-        let parts: Vec<&str> = names.iter().map(String::as_str).collect();
-        let mut links: Vec<_> = parts.iter().zip(&parts[1..]).map(|(a, b)| (*a, *b, Grade::Call)).collect();
-        links.push(("f499", "dma_buf_get", Grade::Call));
-        let reach = compute(&[("m", Role::Shim, facts(&["f0"], &["dma_buf_get"]), graph(&parts, 1, &links))]);
-        let [way] = reach.of("f0") else { panic!("one way") };
-        assert!(
-            way.via.len() <= STEPS
-                && &*way.via[0] == "m:f0"
-                && way.via.last().is_some_and(|last| &**last == "dma_buf_get")
-        );
+        let names: Vec<String> = (0..200).map(|number| format!("f{number}")).collect();
+        let module = |at: usize| {
+            let (own, next) = (&*names[at], names.get(at + 1).map_or("dma_buf_get", String::as_str));
+            (own, Role::Shim, facts(&[own], &[next]), graph(&[own], 1, &[(own, next, Grade::Call)]))
+        };
+        let modules: Vec<_> = (0..200).map(module).collect();
+        let reach = compute(&modules);
+        let (grade, owes, via) = way(&reach, "f0").unwrap();
+        assert_eq!((grade, owes), (Grade::Call, true));
+        assert!(via.starts_with("f0:f0 f1:f1 ") && via.ends_with(" f199:f199 dma_buf_get"), "{via}");
+        assert!(via.split(' ').count() < 100, "{via}");
     }
 
     #[test]
     fn what_cannot_be_read_is_taken_as_a_whole() {
         let facts = facts(&["safe"], &["dma_buf_get"]);
-        let node = Node { facts: &facts, name: ModuleName::new("odd"), role: Role::Shim };
-        let reach = follow(&[node], &|_| None);
+        let reach = follow(&[node("odd", Role::Shim, &facts)], &|_| None);
         assert_eq!(way(&reach, "safe"), Some((Grade::Call, true, "odd:the module dma_buf_get".to_owned())));
         assert_eq!(reach.whole, [ModuleName::new("odd")]);
+        // Neither can what is not all there.
+        let other = graph(&["other"], 1, &[]);
+        assert_eq!(follow(&[node("odd", Role::Shim, &facts)], &|_| Some(other.clone())).whole.len(), 1);
+        // A kernel's own module is not made to look worse by that than it is elsewhere.
+        let own = Node { is_kernels_own: true, ..node("odd", Role::Shim, &facts) };
+        assert_eq!(
+            way(&follow(&[own], &|_| None), "safe").map(|(grade, owes, _)| (grade, owes)),
+            Some((Grade::Table, false))
+        );
     }
 }

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The format for people at a terminal: what is wrong, then who gets at what, then one line of sums.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use anstyle::Style;
 
 use super::style::{DENY, FAINT, GOOD, NOTE, STRONG, WARN};
 use super::{CheckReport, Told, standing_phrase, waiver_phrase};
-use crate::gate::{Finding, Judgement, Severity, Verdict};
+use crate::gate::{Finding, Judgement, Severity, Subject, Verdict};
 use crate::text;
 
 /// Symbols shown of a module before the rest is only counted.
@@ -76,13 +77,13 @@ fn write_told(out: &mut dyn Write, told: &Told) -> io::Result<()> {
 
 fn modules(out: &mut dyn Write, report: &CheckReport<'_>) -> io::Result<()> {
     let shown: Vec<_> =
-        report.shown().filter(|judgement| report.all || judgement.subject.family_imports().next().is_some()).collect();
+        report.shown().filter(|judgement| report.all || judgement.subject.has_to_do_with_a_family()).collect();
     let widest = shown.iter().map(|judgement| judgement.subject.name.as_str().len()).max().unwrap_or(0);
     for judgement in &shown {
         let (style, verdict) = verdict_style(judgement.verdict);
         let name = &judgement.subject.name;
         write!(out, "{style}{verdict:<6}{style:#} {STRONG}{name:<widest$}{STRONG:#}")?;
-        if judgement.subject.family_imports().next().is_some() {
+        if judgement.subject.has_to_do_with_a_family() {
             write!(out, "  {}", families(judgement))?;
             write!(out, "  {FAINT}{}{FAINT:#}", standing_phrase(judgement))?;
         }
@@ -94,37 +95,48 @@ fn modules(out: &mut dyn Write, report: &CheckReport<'_>) -> io::Result<()> {
     Ok(())
 }
 
-/// `dma-buf (dma_buf_get, dma_buf_put)` for each family.
+/// `dma-buf (dma_buf_get, dma_buf_put; through drm_gem_prime_import)` for each family.
 fn families(judgement: &Judgement<'_>) -> String {
-    let mut names: Vec<&str> = Vec::new();
-    for import in judgement.subject.family_imports() {
-        if let Some(membership) = &import.membership
-            && !names.contains(&&*membership.family)
-        {
-            names.push(&membership.family);
-        }
-    }
-    let parts: Vec<String> = names
-        .into_iter()
-        .map(|family| {
-            let of_family = |acquires: bool| {
-                judgement.subject.family_imports().filter(move |import| {
-                    import.membership.as_ref().is_some_and(|of| of.family == family && of.acquires == acquires)
-                })
-            };
-            // What gives access first; the rest only lets go or asks.
-            let symbols: Vec<&str> =
-                of_family(true).chain(of_family(false)).map(|import| &*import.import.name).collect();
-            let more = symbols.len().saturating_sub(SYMBOLS_SHOWN);
-            let shown = symbols.into_iter().take(SYMBOLS_SHOWN).collect::<Vec<_>>().join(", ");
-            let only_asks = if of_family(true).next().is_none() { ", gives no access" } else { "" };
-            match more {
-                0 => format!("{family} ({shown}{only_asks})"),
-                more => format!("{family} ({shown}, {more} more{only_asks})"),
-            }
-        })
-        .collect();
+    let subject = &judgement.subject;
+    let imports = subject.family_imports().filter_map(|import| import.membership.as_ref());
+    let mut names: Vec<&str> = imports.map(|membership| &*membership.family).collect();
+    names.extend(subject.gets_at().into_keys());
+    let mut seen = BTreeSet::new();
+    names.retain(|name| seen.insert(*name));
+    let parts: Vec<String> = names.into_iter().map(|family| format!("{family} ({})", ways(subject, family))).collect();
     parts.join(", ")
+}
+
+/// By which symbols a module has to do with one family.
+fn ways(subject: &Subject<'_>, family: &str) -> String {
+    let of_family = |acquires: bool| {
+        subject.family_imports().filter(move |import| {
+            import.membership.as_ref().is_some_and(|of| of.family == family && of.acquires == acquires)
+        })
+    };
+    // What gives access first; the rest only lets go or asks.
+    let direct: Vec<&str> = of_family(true).chain(of_family(false)).map(|import| &*import.import.name).collect();
+    let through = subject.gets_at().remove(family).map(|access| access.through).unwrap_or_default();
+    let mut through: Vec<&str> = through.into_iter().map(|through| through.import).collect();
+    through.dedup();
+    let mut parts = Vec::new();
+    if !direct.is_empty() {
+        let only_asks = if of_family(true).next().is_none() { ", gives no access" } else { "" };
+        parts.push(format!("{}{only_asks}", shortened(&direct)));
+    }
+    if !through.is_empty() {
+        parts.push(format!("through {}", shortened(&through)));
+    }
+    parts.join("; ")
+}
+
+/// The first of several symbols, and how many more there are.
+fn shortened(symbols: &[&str]) -> String {
+    let shown = symbols.iter().take(SYMBOLS_SHOWN).copied().collect::<Vec<_>>().join(", ");
+    match symbols.len().saturating_sub(SYMBOLS_SHOWN) {
+        0 => shown,
+        more => format!("{shown}, {more} more"),
+    }
 }
 
 fn verdict_style(verdict: Verdict) -> (Style, &'static str) {
@@ -148,8 +160,9 @@ fn sums(out: &mut dyn Write, report: &CheckReport<'_>) -> io::Result<()> {
     let modules = plural(sums.modules, "module");
     writeln!(
         out,
-        "{style}{modules}{style:#}: {} at a family's symbols directly; {} denied, {} warned of, {} waived",
-        plural_verb(sums.direct, "gets", "get"),
+        "{style}{modules}{style:#}: {} at a family, {} of them directly; {} denied, {} warned of, {} waived",
+        plural_verb(sums.reaching, "gets", "get"),
+        sums.direct,
         sums.denied,
         sums.warned,
         sums.waived

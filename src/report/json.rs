@@ -12,6 +12,8 @@ use crate::check::ReferenceFile;
 use crate::exports::{Class, Provided};
 use crate::gate::{Finding, Judgement, Level, Profile, ResolvedImport, Severity, Verdict};
 use crate::module::Binding;
+use crate::module::graph::Grade;
+use crate::reach::{Basis, Reached};
 use crate::tier::{self, Tier};
 use crate::trust::{Source, SourceKind};
 
@@ -99,6 +101,25 @@ struct ModuleV1<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     proof: Option<String>,
     imports: Vec<ImportV1<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    reaches: Vec<ReachV1<'a>>,
+}
+
+#[derive(Serialize)]
+pub(super) struct ReachV1<'a> {
+    family: &'a str,
+    symbol: &'a str,
+    grade: Grade,
+    basis: Basis,
+    owes: bool,
+    via: Vec<String>,
+}
+
+impl<'a> From<&'a Reached> for ReachV1<'a> {
+    fn from(way: &'a Reached) -> Self {
+        let Reached { family, symbol, grade, basis, owes, .. } = way;
+        Self { family, symbol, grade: *grade, basis: *basis, owes: *owes, via: way.via() }
+    }
 }
 
 #[derive(Serialize)]
@@ -127,6 +148,12 @@ pub(super) struct FindingV1 {
     #[serde(skip_serializing_if = "Option::is_none")]
     family: Option<String>,
     symbols: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grade: Option<Grade>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    basis: Option<Basis>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    via: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     decided_by: Option<Place>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -182,6 +209,7 @@ impl<'a> ModuleV1<'a> {
                 .filter(|import| all || import.membership.is_some())
                 .map(ImportV1::new)
                 .collect(),
+            reaches: subject.through.iter().map(|through| through.way.into()).collect(),
         }
     }
 }
@@ -196,6 +224,9 @@ impl From<Finding> for FindingV1 {
             path: finding.path,
             family: finding.family,
             symbols: finding.symbols,
+            grade: finding.way.as_ref().map(|way| way.grade),
+            basis: finding.way.as_ref().map(|way| way.basis),
+            via: finding.way.as_ref().map(Reached::via),
             decided_by: finding.decided_by,
             waiver: finding.waiver.map(|waiver| WaiverV1 {
                 reason: waiver.reason,

@@ -13,7 +13,9 @@ use std::collections::BTreeMap;
 use crate::allowlist::{Owes, Standing};
 use crate::check::{Gathered, Judged};
 use crate::gate::{AppliedWaiver, Context, Finding, Judgement, Verdict};
-use crate::module::Stage;
+use crate::module::{ModuleName, Stage};
+use crate::reach::table::Asked;
+use crate::reach::{Basis, Reach};
 use crate::text;
 
 /// What could be seen, and what could not.
@@ -110,7 +112,7 @@ impl<'a> CheckReport<'a> {
     pub fn shown(&self) -> impl Iterator<Item = &'a Judgement<'a>> {
         let all = self.all;
         self.judged.modules.iter().filter(move |judgement| {
-            all || !judgement.findings.is_empty() || judgement.subject.family_imports().next().is_some()
+            all || !judgement.findings.is_empty() || judgement.subject.has_to_do_with_a_family()
         })
     }
 
@@ -118,7 +120,8 @@ impl<'a> CheckReport<'a> {
     #[must_use]
     pub fn summary(&self) -> Summary {
         let modules = &self.judged.modules;
-        let direct = modules.iter().filter(|judgement| judgement.subject.gets_at_a_family()).count();
+        let direct = modules.iter().filter(|judgement| judgement.subject.acquires()).count();
+        let reaching = modules.iter().filter(|judgement| judgement.subject.gets_at_a_family()).count();
         let unreadable = self.judged.unreadable.iter().map(Finding::verdict);
         let verdicts: Vec<Verdict> = modules.iter().map(|judgement| judgement.verdict).chain(unreadable).collect();
         let of = |verdict| verdicts.iter().filter(|other| **other == verdict).count();
@@ -126,7 +129,7 @@ impl<'a> CheckReport<'a> {
             modules: modules.len(),
             exports: self.gathered.exports.entries().len(),
             direct,
-            reaching: direct,
+            reaching,
             denied: of(Verdict::Deny),
             warned: of(Verdict::Warn),
             waived: of(Verdict::Waived),
@@ -141,17 +144,54 @@ impl<'a> CheckReport<'a> {
         coverage.extend(self.providers());
         coverage.extend(self.unfinished());
         coverage.extend(self.debug_files());
-        let modules = self.judged.modules.len();
-        coverage.push(Coverage {
-            what: "modules looked at for what they reach",
-            seen: 0,
-            of: modules,
-            concerns_builds: false,
-            note: (modules > 0).then(|| {
-                "what a module gets at through the exports of another is not followed by this version".to_owned()
-            }),
-        });
+        coverage.extend(self.context_read());
+        coverage.extend(self.facades_at_hand());
+        coverage.push(self.followed());
         coverage
+    }
+
+    /// The kernel's own modules beside those that are judged, where they were named.
+    fn context_read(&self) -> Option<Coverage> {
+        let (seen, of) = (self.gathered.context.len(), self.gathered.context_listed);
+        let note = (seen < of).then(|| "the others are not installed there".to_owned());
+        (of > 0).then_some(Coverage { what: "modules of the context", seen, of, concerns_builds: false, note })
+    }
+
+    /// Facades that the modules import from, by whether their own code tells where that leads.
+    fn facades_at_hand(&self) -> Option<Coverage> {
+        let through = self.judged.modules.iter().flat_map(|judgement| &judgement.subject.through);
+        let mut facades: BTreeMap<&ModuleName, Basis> = BTreeMap::new();
+        for hop in through.filter_map(|through| through.way.hops.first()) {
+            let basis = facades.entry(&hop.module).or_insert(hop.basis);
+            *basis = hop.basis.max(*basis);
+        }
+        let of = facades.len();
+        let seen = facades.values().filter(|basis| **basis != Basis::Table).count();
+        let tables: Vec<String> = self.gathered.reach.tables.iter().map(told_table).collect();
+        (seen < of).then(|| Coverage {
+            what: "facades whose own code was followed",
+            seen,
+            of,
+            concerns_builds: false,
+            note: Some(format!(
+                "for the others stands what was seen in real kernels ({}); --context reads this kernel's own modules",
+                tables.join("; ")
+            )),
+        })
+    }
+
+    /// Modules that were looked into for what their exports lead to.
+    fn followed(&self) -> Coverage {
+        let Reach { looked_into, whole, .. } = &self.gathered.reach;
+        let note = (!whole.is_empty()).then(|| {
+            let names: Vec<&str> = whole.iter().map(ModuleName::as_str).collect();
+            format!(
+                "the code of the others can't be read, so that each export was taken to lead to all that the module imports: {}",
+                text::list(&names)
+            )
+        });
+        let seen = looked_into.saturating_sub(whole.len());
+        Coverage { what: "modules followed function by function", seen, of: *looked_into, concerns_builds: false, note }
     }
 
     fn modules_read(&self) -> Coverage {
@@ -283,6 +323,15 @@ impl<'a> CheckReport<'a> {
     }
 }
 
+/// Which table stands for which kernel.
+fn told_table(asked: &Asked) -> String {
+    match asked.series {
+        Some(series) if series == asked.nearest => format!("Linux {series}"),
+        Some(series) => format!("Linux {}, the nearest to {series}", asked.nearest),
+        None => format!("Linux {}, as the modules tell no version", asked.nearest),
+    }
+}
+
 /// How a judged module's registration reads in one phrase.
 fn standing_phrase(judgement: &Judgement<'_>) -> String {
     let Some(registration) = judgement.registration() else {
@@ -292,7 +341,7 @@ fn standing_phrase(judgement: &Judgement<'_>) -> String {
     if judgement.subject.gets_at_a_family() && !judgement.is_proven() {
         return format!("not proven to be {registration}");
     }
-    let uncovered = judgement.subject.acquired().into_keys().any(|family| !registration.families.contains(family));
+    let uncovered = judgement.subject.gets_at().into_keys().any(|family| !registration.families.contains(family));
     if uncovered {
         let families: Vec<_> = registration.families.iter().cloned().collect();
         return format!("registered for {} only", families.join(", "));

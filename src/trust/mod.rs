@@ -17,6 +17,7 @@ pub use keys::KeyError;
 pub use place::PlaceError;
 pub use verify::Verdict;
 
+use crate::input::ModuleFile;
 use crate::module::{ModuleFacts, ModuleName};
 pub use place::Contents;
 
@@ -64,6 +65,11 @@ pub enum TrustErrorKind {
     /// A build or a package.
     #[error(transparent)]
     Place(#[from] PlaceError),
+}
+
+/// The modules of a kernel's own that are in a folder, and how many it lists.
+pub(crate) fn modules_of(folder: &Path) -> Result<(Vec<ModuleFile>, usize), TrustError> {
+    place::modules(folder).map_err(|error| failed(folder, error))
 }
 
 impl Source {

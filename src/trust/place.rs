@@ -9,7 +9,7 @@ use std::path::{Component, Path, PathBuf};
 
 use rayon::prelude::*;
 
-use crate::input::{self, InputErrorKind};
+use crate::input::{self, InputErrorKind, ModuleFile};
 use crate::module::ModuleName;
 use crate::module::name::without_ending;
 
@@ -56,18 +56,7 @@ impl Places {
 
     /// Adds a folder.
     pub(super) fn add_build(&mut self, folder: &Path) -> Result<(), PlaceError> {
-        // An external build writes a modules.order, too, but knows of nothing that is built in.
-        for name in ["modules.order", "modules.builtin"] {
-            if !folder.join(name).is_file() {
-                return Err(PlaceError::NoKernel(name));
-            }
-        }
-        let lines = input::list::order(&folder.join("modules.order"))?;
-        // A line that leads out of the folder lists nothing in it.
-        let inside = |line: &&String| Path::new(line).components().all(|part| matches!(part, Component::Normal(_)));
-        let listed = lines.iter().filter(inside).map(|line| without_ending(line).to_owned()).collect();
-        let real = folder.canonicalize().map_err(InputErrorKind::Io)?;
-        self.builds.push(Build { name: folder.to_owned(), folder: real, listed });
+        self.builds.push(Build::read(folder)?);
         Ok(())
     }
 
@@ -145,12 +134,42 @@ impl Places {
     }
 }
 
+/// The modules of a kernel's own that are in a folder which it was built or installed in, sorted, and how many it lists: not
+/// all of them have to be installed.
+pub(crate) fn modules(folder: &Path) -> Result<(Vec<ModuleFile>, usize), PlaceError> {
+    let build = Build::read(folder)?;
+    let listed = build.listed.len();
+    let alone = build.listed.iter().filter(|stem| build.is_alone(stem));
+    let files = alone.flat_map(|stem| input::list::candidates(&build.folder, stem)).filter_map(|path| {
+        let meta = path.metadata().ok().filter(std::fs::Metadata::is_file)?;
+        Some(ModuleFile { label: path.display().to_string(), path, size: meta.len() })
+    });
+    let mut files: Vec<ModuleFile> = files.collect();
+    files.sort_by(|a, b| a.label.cmp(&b.label));
+    Ok((files, listed))
+}
+
 /// The name that a file's name makes a module's.
 fn name_of(path: &Path) -> ModuleName {
     ModuleName::from_path(&path.to_string_lossy())
 }
 
 impl Build {
+    fn read(folder: &Path) -> Result<Self, PlaceError> {
+        // An external build writes a modules.order, too, but knows of nothing that is built in.
+        for name in ["modules.order", "modules.builtin"] {
+            if !folder.join(name).is_file() {
+                return Err(PlaceError::NoKernel(name));
+            }
+        }
+        let lines = input::list::order(&folder.join("modules.order"))?;
+        // A line that leads out of the folder lists nothing in it.
+        let inside = |line: &&String| Path::new(line).components().all(|part| matches!(part, Component::Normal(_)));
+        let listed = lines.iter().filter(inside).map(|line| without_ending(line).to_owned()).collect();
+        let real = folder.canonicalize().map_err(InputErrorKind::Io)?;
+        Ok(Self { name: folder.to_owned(), folder: real, listed })
+    }
+
     /// Whether there is not more than one file for a line.
     fn is_alone(&self, stem: &str) -> bool {
         input::list::candidates(&self.folder, stem).filter(|path| path.symlink_metadata().is_ok()).count() < 2

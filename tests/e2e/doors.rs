@@ -70,7 +70,7 @@ fn a_folder_where_a_file_should_be() {
     }
     let run = bounded(["check".as_ref(), folder.path().join("tree").as_os_str()]);
     assert_eq!(run.status, 1, "{}", run.all());
-    assert!(run.stdout.contains("3 modules: 3 get at a family's symbols"), "{}", run.all());
+    assert!(run.stdout.contains("3 modules: 3 get at a family, 3 of them directly"), "{}", run.all());
 }
 
 #[test]

@@ -460,7 +460,7 @@ fn what_is_there_but_no_file() {
     assert_eq!(run.status, 3, "{}", run.all());
     assert!(run.stderr.contains("ERROR: symgate: dangling.ko: "), "{}", run.all());
     assert!(run.stderr.contains("ERROR: symgate: fifo.ko: is a FIFO, not a file"), "{}", run.all());
-    assert!(run.stdout.contains("1 module: 0 get at a family's symbols"), "{}", run.all());
+    assert!(run.stdout.contains("1 module: 0 get at a family"), "{}", run.all());
     told(&["--symvers", &at("fifo.ko"), "testdata/6.1/sg_get.ko"], "fifo.ko: is a FIFO, not a file");
     told(&["testdata/6.1/Module.symvers"], "testdata/6.1/Module.symvers: no module in it");
     let fake = write(folder.path(), "fake.ko", std::fs::read(testdata("6.1/Module.symvers")).unwrap());
@@ -512,7 +512,7 @@ fn trees_with_links() {
     assert_eq!(check(&["--all", &sub, &real]).all(), both.all());
     assert_eq!(check(&["--all", &real, &real]).all(), run.all());
     assert!(run.stdout.contains("in updates/other.ko"), "{}", run.all());
-    assert!(run.stdout.contains("3 modules: 1 gets at a family's symbols"), "{}", run.all());
+    assert!(run.stdout.contains("3 modules: 1 gets at a family"), "{}", run.all());
 }
 
 #[test]

@@ -261,14 +261,14 @@ fn classes_are_listed_and_shown() {
     assert_eq!(shown.status, 0, "{}", shown.all());
     for said in [
         "class:v4l2",
-        "through      videobuf2_common, ",
+        "through      v4l2_mem2mem, videobuf2_common, ",
         "members      import video_ioctl2",
         "out of tree  none is a member",
     ] {
         assert!(shown.stdout.contains(said), "{said}\n{}", shown.stdout);
     }
     assert!(registry(&["show", "class:kms"]).stdout.contains("out of tree  none is a member"));
-    assert!(registry(&["show", "drm"]).stdout.contains("  by           drm_gem_dmabuf_export, "));
+    assert!(registry(&["show", "drm"]).stdout.contains("  by           drm_compat_ioctl, drm_gem_dmabuf_export, "));
     let folder = folder();
     for (from, to, said) in [
         ("imports = [\"video_ioctl2\"]", "", "a class tells its members either by their names or by what they import"),

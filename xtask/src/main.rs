@@ -27,7 +27,11 @@ const TASKS: [Task; 8] = [
         oracle::task,
         "[--seed N] [--rounds N] [KERNEL...]  compare symgate with other people's readers over them",
     ),
-    ("facades", facades::task, "[KERNEL...]  list the exports of real kernels that lead to a family"),
+    (
+        "facades",
+        facades::task,
+        "[--print|--compare] [KERNEL...]  write the tables of exports that lead to a family; or compare two kernels",
+    ),
     ("containers", containers::task, "[KERNEL...]  compare packages, images and lists with their trees"),
     (
         "mutate",

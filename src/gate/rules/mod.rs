@@ -2,6 +2,7 @@
 //! The rules, one file each. A rule says what is wrong; what that weighs is decided in `gate`.
 
 mod sg001_unregistered;
+mod sg002_unregistered_facade;
 mod sg003_userspace;
 mod sg004_identity;
 mod sg005_license;
@@ -41,8 +42,9 @@ impl Rule {
 }
 
 /// All rules by id.
-pub static ALL: [Rule; 11] = [
+pub static ALL: [Rule; 12] = [
     sg001_unregistered::RULE,
+    sg002_unregistered_facade::RULE,
     sg003_userspace::RULE,
     sg004_identity::RULE,
     sg005_license::RULE,
@@ -93,6 +95,7 @@ mod tests {
             ids,
             [
                 "SG001 unregistered",
+                "SG002 unregistered-facade",
                 "SG003 userspace-not-approved",
                 "SG004 identity",
                 "SG005 license",

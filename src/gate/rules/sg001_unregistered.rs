@@ -27,7 +27,7 @@ fn check(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
         drafts.push(Draft {
             family: Some(family.to_owned()),
             symbols: names(&imports),
-            help: Some(ways_out(subject, family)),
+            help: Some(ways_out(subject, family, RULE.id)),
             decided_by,
             ..Draft::new(
                 Weight::Always(Severity::Deny),
@@ -38,7 +38,7 @@ fn check(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
 }
 
 /// What is missing, and the line that decided.
-fn lack(registration: Option<&Registration>, entry: Option<&Family>) -> (String, Option<Place>) {
+pub(super) fn lack(registration: Option<&Registration>, entry: Option<&Family>) -> (String, Option<Place>) {
     match registration {
         None => ("is not registered".to_owned(), entry.map(|family| family.place.clone())),
         Some(registration) => {
@@ -49,14 +49,14 @@ fn lack(registration: Option<&Registration>, entry: Option<&Family>) -> (String,
 }
 
 /// What can be done, and what is known of a module of this name.
-fn ways_out(subject: &Subject<'_>, family: &str) -> String {
+pub(super) fn ways_out(subject: &Subject<'_>, family: &str, rule: &str) -> String {
     let known = subject.context.allowlists.known.get(&subject.name).map(|known| {
         let Known { source, userspace, standing, place, .. } = known;
         format!("a module of this name is known ({source}), and its userspace is {standing}: {userspace} ({place}); ")
     });
     format!(
         "{}if an open userspace drives it, register {} for {family} with that userspace (modules.toml); to let it through for \
-         a time, waive it (waivers.toml); `symgate explain SG001` tells how",
+         a time, waive it (waivers.toml); `symgate explain {rule}` tells how",
         known.unwrap_or_default(),
         subject.name
     )

@@ -12,6 +12,7 @@ use yaxpeax_arm::armv8::a64;
 
 use super::super::elf::{Machine, Relocation, Symbols};
 use super::Grade;
+use super::anchors::{self, Anchors, Goes, Meant};
 use super::references::Ending;
 
 /// What is found in code.
@@ -36,16 +37,19 @@ pub(super) enum Code {
 
 impl Code {
     pub(super) fn of(machine: Machine, symbols: &Symbols<'_>) -> Option<Self> {
+        let code = Self::of_machine(machine)?;
+        // Thumb's marks say that there is code of another set.
+        let is_thumb = |name: &[u8]| name == b"$t" || name.starts_with(b"$t.");
+        let any = || symbols.iter().any(|symbol| symbols.name(&symbol).is_some_and(is_thumb));
+        (code != Self::Arm || !any()).then_some(code)
+    }
+
+    pub(super) fn of_machine(machine: Machine) -> Option<Self> {
         match (elf::Machine(machine.number), machine.big_endian) {
             (elf::EM_X86_64, _) => Some(Self::X86(64)),
             (elf::EM_386, _) => Some(Self::X86(32)),
             (elf::EM_AARCH64, false) => Some(Self::Arm64),
-            // Thumb's marks say that there is code of another set.
-            (elf::EM_ARM, false) => {
-                let is_thumb = |name: &[u8]| name == b"$t" || name.starts_with(b"$t.");
-                let any = symbols.iter().any(|symbol| symbols.name(&symbol).is_some_and(is_thumb));
-                (!any).then_some(Self::Arm)
-            }
+            (elf::EM_ARM, false) => Some(Self::Arm),
             _ => None,
         }
     }
@@ -79,23 +83,23 @@ impl Code {
 struct End {
     ending: Ending,
     /// The farthest place that was branched to.
-    farthest: u64,
+    farthest: Option<u64>,
     is_over: bool,
 }
 
 impl End {
     fn new() -> Self {
-        Self { ending: Ending::Closed, farthest: 0, is_over: false }
+        Self { ending: Ending::Closed, farthest: None, is_over: false }
     }
 
-    /// Takes the next instruction: where it branches to within its section, where the one behind it is, and how it would end
-    /// the code; nothing for one that only fills a gap.
-    fn take(&mut self, target: Option<u64>, next: u64, ending: Option<Ending>) {
-        if self.is_over && next > self.farthest {
+    /// Takes the next instruction: where it is, where it branches to within its section, and how it would end the code; nothing
+    /// for one that only fills a gap.
+    fn take(&mut self, offset: u64, target: Option<u64>, ending: Option<Ending>) {
+        if self.is_over && self.farthest.is_none_or(|farthest| offset > farthest) {
             return;
         }
         self.is_over = false;
-        self.farthest = self.farthest.max(target.map_or(0, |target| target.saturating_add(1)));
+        self.farthest = self.farthest.max(target);
         if let Some(ending) = ending {
             self.ending = ending;
             self.is_over = ending == Ending::Closed;
@@ -166,9 +170,14 @@ fn x86(
             (FlowControl::Call | FlowControl::IndirectCall, _) => Some(Ending::Call(callee)),
             _ => Some(Ending::Open),
         };
-        end.take(target, next, ending);
+        end.take(offset, target, ending);
     }
     Some(end.ending)
+}
+
+/// What an instruction refers to by an address that another has made.
+fn anchored(offset: u64, (relocation, addend): Meant) -> Found {
+    Found::Relocated { offset, relocation, addend, grade: Grade::Table }
 }
 
 /// Whether a relocation is relative to its place (the psABI of x86-64, table 4.10; of i386, table 2.4).
@@ -201,7 +210,7 @@ fn arm64(
 ) -> Ending {
     use a64::Opcode;
     let decoder = a64::InstDecoder::default();
-    let mut end = End::new();
+    let (mut end, mut anchors) = (End::new(), Anchors::default());
     for (bytes, offset) in piece.chunks_exact(4).zip((start..).step_by(4)) {
         let instruction = decoder.decode(&mut U8Reader::new(bytes)).ok();
         let opcode = instruction.as_ref().map(|it| it.opcode);
@@ -209,12 +218,23 @@ fn arm64(
             opcode,
             Some(Opcode::B | Opcode::BL | Opcode::Bcc(_) | Opcode::CBZ | Opcode::CBNZ | Opcode::TBZ | Opcode::TBNZ)
         );
-        let mut callee = None;
+        let (mut callee, mut relocated) = (None, None);
         for relocation in up_to(relocations, offset + 4) {
             callee = Some(relocation.symbol);
             let addend = relocation.addend.unwrap_or(0);
-            found.push(Found::Relocated { offset, relocation, addend, grade: grade(is_branch) });
+            relocated = Some((relocation, addend));
+            if !anchors::is_half(&relocation) {
+                found.push(Found::Relocated { offset, relocation, addend, grade: grade(is_branch) });
+            }
         }
+        let goes = match opcode {
+            Some(Opcode::BL | Opcode::BLR) => Goes::Calls,
+            _ if is_branch => Goes::Elsewhere,
+            Some(Opcode::BR | Opcode::RET) => Goes::Elsewhere,
+            _ => Goes::On,
+        };
+        let meant = anchors.arm64(word(bytes, 0).unwrap_or(0), relocated, goes);
+        found.extend(meant.map(|meant| anchored(offset, meant)));
         let distance = instruction.iter().flat_map(|it| it.operands).find_map(|operand| match operand {
             a64::Operand::PCOffset(distance) => Some(distance),
             _ => None,
@@ -231,10 +251,16 @@ fn arm64(
             Some(Opcode::BL | Opcode::BLR) => Some(Ending::Call(callee)),
             Some(_) => Some(Ending::Open),
         };
-        end.take(near.filter(|_| is_branch), offset + 4, ending);
+        end.take(offset, near.filter(|_| is_branch), ending);
     }
+    // What nothing was seen to use may be used in what follows.
+    let last = start + (piece.len() as u64).saturating_sub(4);
+    found.extend(anchors.arm64(NOP, None, Goes::Elsewhere).map(|meant| anchored(last, meant)));
     end.ending
 }
+
+/// arm64's.
+const NOP: u32 = 0xd503_201f;
 
 fn arm(
     piece: &[u8],
@@ -244,21 +270,25 @@ fn arm(
 ) -> Ending {
     use armv7::Opcode;
     let decoder = armv7::InstDecoder::default();
-    let mut end = End::new();
+    let (mut end, mut anchors) = (End::new(), Anchors::default());
     for (bytes, offset) in piece.chunks_exact(4).zip((start..).step_by(4)) {
         let instruction = decoder.decode(&mut U8Reader::new(bytes)).ok();
         let field = word(bytes, 0).unwrap_or(0);
         let distance = instruction.iter().flat_map(|it| it.operands).find_map(|operand| match operand {
-            // In words, from two instructions further on.
-            armv7::Operand::BranchOffset(words) => Some(i64::from(words) * 4 + 8),
+            // In words, from the instruction itself: the decoder has added the two that the processor is ahead.
+            armv7::Operand::BranchOffset(words) => Some(i64::from(words) * 4),
             _ => None,
         });
-        let mut callee = None;
+        let (mut callee, mut relocated) = (None, None);
         for relocation in up_to(relocations, offset + 4) {
             callee = Some(relocation.symbol);
             let addend = relocation.addend.unwrap_or_else(|| arm_addend(relocation.kind, field, distance));
+            relocated = Some((relocation, addend));
             found.push(Found::Relocated { offset, relocation, addend, grade: grade(distance.is_some()) });
         }
+        let is_call = matches!(instruction.as_ref().map(|it| it.opcode), Some(Opcode::BL | Opcode::BLX));
+        let meant = anchors.arm(field, relocated, is_call);
+        found.extend(meant.map(|meant| anchored(offset, meant)));
         let target = distance.filter(|_| callee.is_none()).and_then(|distance| offset.checked_add_signed(distance));
         found.extend(target.map(|target| Found::Near { offset, target, grade: Grade::Call }));
         let always = instruction.as_ref().is_some_and(|it| it.condition == armv7::ConditionCode::AL);
@@ -271,7 +301,7 @@ fn arm(
             None => Some(Ending::Closed),
             Some(_) => Some(Ending::Open),
         };
-        end.take(target, offset + 4, ending);
+        end.take(offset, target, ending);
     }
     end.ending
 }
@@ -292,5 +322,35 @@ fn arm_addend(kind: u32, field: u32, distance: Option<i64>) -> i64 {
             i64::from((immediate << 16).cast_signed() >> 16)
         }
         _ => i64::from(field.cast_signed()),
+    }
+}
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_arm_branch_leads_where_it_says() {
+        // beq to the fifth, pop {r4, r5, pc}, nop, nop, b to the second
+        let words: [u32; 5] = [0x0a00_0002, 0xe8bd_8030, 0xe1a0_0000, 0xe1a0_0000, 0xeaff_fffb];
+        let code: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        let found = Code::Arm.read(&code, &BTreeSet::new(), &[]).unwrap();
+        let near = found.iter().filter_map(|found| match found {
+            Found::Near { offset, target, .. } => Some((*offset, *target)),
+            _ => None,
+        });
+        assert_eq!(near.collect::<Vec<_>>(), [(0, 16), (16, 4)]);
+        assert!(matches!(found.last(), Some(Found::End { ending: Ending::Closed, .. })));
+    }
+
+    #[test]
+    fn what_is_branched_to_behind_an_end_counts() {
+        let ending = |code: &[u8]| match Code::X86(64).read(code, &BTreeSet::new(), &[]).unwrap().last() {
+            Some(Found::End { ending, .. }) => *ending,
+            other => panic!("{other:?}"),
+        };
+        // je to behind the ret; ret; and there xor %eax,%eax, which goes on
+        assert_eq!(ending(&[0x74, 0x01, 0xc3, 0x31, 0xc0]), Ending::Open);
+        // The same, and nothing leads there.
+        assert_eq!(ending(&[0x90, 0x90, 0xc3, 0x31, 0xc0]), Ending::Closed);
     }
 }

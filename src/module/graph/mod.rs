@@ -6,28 +6,42 @@
 //! call where the code branches, and goes through a table where it takes an address or data holds one. Only what an
 //! export leads to is looked at.
 
+mod anchors;
 mod code;
 mod parts;
 mod references;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use object::elf::SHT_SYMTAB;
+use serde::Serialize;
 
 use super::bytes::Bytes;
-use super::elf::{Elf, ElfError, Symbol, Symbols};
+use super::elf::{Elf, ElfError, Machine, Symbol, Symbols};
 use super::{exports, signature};
 use crate::text;
+use code::Code;
 use parts::Parts;
 use references::{Ending, References};
 
 /// How something leads somewhere.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Grade {
     /// By a chain of calls.
     Call,
     /// Somewhere through a table of pointers, or a pointer that is handed on.
     Table,
+}
+
+impl fmt::Display for Grade {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Call => "call",
+            Self::Table => "table",
+        })
+    }
 }
 
 /// Where a link leads.
@@ -49,7 +63,7 @@ pub struct Link {
 }
 
 /// What a module's exports lead to.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Graph {
     /// The names of the parts.
     pub parts: Vec<Box<str>>,
@@ -61,6 +75,12 @@ pub struct Graph {
     pub imports: Vec<Box<str>>,
     /// Whether the module is one part, because its code can't be read: each export then leads to each import.
     pub is_whole: bool,
+}
+
+/// Whether the code of a machine's modules can be read at all.
+#[must_use]
+pub fn is_readable(machine: Machine) -> bool {
+    Code::of_machine(machine).is_some()
 }
 
 impl Graph {

@@ -42,7 +42,7 @@ impl Parts {
             Referent::Place(place) => Some(place),
             Referent::Import(_) => None,
         });
-        for place in referred.chain(starts.iter().copied()) {
+        for place in referred.chain(starts.iter().copied()).chain(references.entries()) {
             if references.has(place.section) && !is_code(elf, place.section) && !is_inside(place) {
                 parts.entry(place).or_insert_with(|| (u8::MAX, unnamed(elf, place)));
             }

@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use object::elf::{R_386_PC32, R_AARCH64_PREL32, R_ARM_REL32, R_X86_64_PC32};
+
 use super::super::elf::{Elf, Relocation, Symbols};
 use super::code::{Code, Found};
 use super::parts::{is_code, symbols_of};
@@ -43,7 +45,16 @@ const THIS_MODULE: &[u8] = b".gnu.linkonce.this_module";
 pub(super) struct References {
     by_section: BTreeMap<u32, Vec<Reference>>,
     endings: Vec<(Place, Ending)>,
+    /// Where entries of the table of warnings begin.
+    entries: Vec<Place>,
 }
+
+/// Where each warning has an entry, which begins with the place in the code that warns. In 7.2 such a place hands on its entry
+/// (`arch/x86/include/asm/bug.h`, 7.2): its own, and not those that stand behind it.
+const BUG_TABLE: &[u8] = b"__bug_table";
+
+/// Kinds of relocations by which an entry tells its place: relative to itself, as no table of functions to be called does.
+const PLACE_RELATIVE: [u32; 4] = [R_X86_64_PC32.0, R_386_PC32.0, R_AARCH64_PREL32.0, R_ARM_REL32.0];
 
 impl References {
     /// Reads the references of the sections that places lead to. Nothing if there is code that can't be read.
@@ -53,7 +64,7 @@ impl References {
         for (place, _) in symbols_of(symbols) {
             begins.entry(place.section).or_default().insert(place.offset);
         }
-        let mut references = Self { by_section: BTreeMap::new(), endings: Vec::new() };
+        let mut references = Self { by_section: BTreeMap::new(), endings: Vec::new(), entries: Vec::new() };
         let mut open: BTreeSet<u32> = starts.iter().map(|place| place.section).collect();
         while let Some(section) = open.pop_first() {
             let begins = begins.get(&section).cloned().unwrap_or_default();
@@ -96,7 +107,15 @@ impl References {
                 let to = resolve(relocation, addend)?;
                 Some(Reference { from: at(relocation.offset), to, grade: Grade::Table })
             };
-            return Some(relocations.iter().filter_map(refer).collect());
+            let read: Vec<Reference> = relocations.iter().filter_map(refer).collect();
+            if section.name == BUG_TABLE {
+                let is_code = |to| matches!(to, Referent::Place(place) if is_code(elf, place.section));
+                let relative = relocations.iter().filter(|relocation| PLACE_RELATIVE.contains(&relocation.kind));
+                let offsets: BTreeSet<u64> = relative.map(|relocation| relocation.offset).collect();
+                let first = read.iter().filter(|one| is_code(one.to) && offsets.contains(&one.from.offset));
+                self.entries.extend(first.map(|one| one.from));
+            }
+            return Some(read);
         }
         let mut all = Vec::new();
         for found in code.read(data, begins, &relocations)? {
@@ -117,6 +136,11 @@ impl References {
 
     pub(super) fn all(&self) -> impl Iterator<Item = &Reference> {
         self.by_section.values().flatten()
+    }
+
+    /// Places of data at which something of its own begins, whatever refers to it.
+    pub(super) fn entries(&self) -> impl Iterator<Item = Place> {
+        self.entries.iter().copied()
     }
 
     pub(super) fn sections(&self) -> impl Iterator<Item = u32> {

@@ -1,20 +1,22 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The pipeline: from what the caller names to one report.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+mod follow;
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use crate::allowlist::{Allowlists, Kind, Owes, Registration};
+use crate::allowlist::{Allowlists, Kind, Owes};
 use crate::exports::{ExportTable, Provided};
 use crate::gate::{Candidate, Context, Finding, Judgement};
-use crate::input::{self, Asked, Collected, InputError, InputErrorKind, Inputs};
+use crate::input::{self, Asked, Collected, InputError, InputErrorKind, Inputs, Labelled, ModuleFile, PackageFile};
 use crate::module::name::without_ending;
-use crate::module::{ModuleFacts, ModuleName};
-use crate::reach::{Node, Question, Reach, Role};
+use crate::module::{ModuleFacts, graph};
+use crate::reach::Reach;
 use crate::tier;
-use crate::trust::{Keys, Named, Origin, Proof, Trust, TrustError};
+use crate::trust::{self, Keys, Named, Origin, Proof, Trust, TrustError};
 
 /// All that was read, before anything is judged.
 #[derive(Debug)]
@@ -39,6 +41,23 @@ pub struct Gathered {
     pub reach: Reach,
     /// Where each module was read from.
     pub sources: Vec<Source>,
+    /// The packages among the inputs.
+    pub packages: Vec<PackageFile>,
+    /// The kernel's own modules that are not judged.
+    pub context: Vec<Beside>,
+    /// How many the kernel's lists name of them; not all have to be installed.
+    pub context_listed: usize,
+}
+
+/// A module of the kernel's own that is not judged.
+#[derive(Debug)]
+pub struct Beside {
+    /// Its path.
+    pub path: String,
+    /// Its file.
+    pub file: PathBuf,
+    /// What it says of itself.
+    pub facts: ModuleFacts,
 }
 
 /// A `Module.symvers` or a kernel image.
@@ -91,7 +110,7 @@ impl Gathered {
         let mut trust = Trust::of_places(named)?;
         let Collected { modules: files, packages, references: mut among, empty_list, mut errors } =
             input::collect(&inputs.paths);
-        if inputs.symvers.is_empty() && inputs.one_reference && among.len() > 1 {
+        if inputs.symvers.is_empty() && inputs.to_judge && among.len() > 1 {
             return Err(GatherError::NoReference { count: among.len() });
         }
         among.sort();
@@ -101,8 +120,13 @@ impl Gathered {
             Some(index) => families.get(index).is_some_and(Option::is_some),
             None => tier::membership(policy, symbol, None).is_some(),
         };
-        let gets_at_one = |facts: &ModuleFacts| facts.imports.iter().any(|import| in_family(&import.name));
-        let is_named = |facts: &ModuleFacts| facts.name.as_ref().is_some_and(|name| allowlists.names(name));
+        let leading = leading(allowlists);
+        let matters = |symbol: &str| in_family(symbol) || leading.contains(symbol);
+        let gets_at_one = |facts: &ModuleFacts| facts.imports.iter().any(|import| matters(&import.name));
+        // Of what can't be read it matters whether it is the kernel's own as soon as it exports something.
+        let is_opaque = |facts: &ModuleFacts| !facts.exports.is_empty() && !graph::is_readable(facts.machine);
+        let is_named =
+            |facts: &ModuleFacts| is_opaque(facts) || facts.name.as_ref().is_some_and(|name| allowlists.names(name));
         let asking = |facts: &ModuleFacts, origin: Origin<'_>| {
             let gets_at_one = gets_at_one(facts);
             let needs_proof = gets_at_one || is_named(facts);
@@ -115,6 +139,7 @@ impl Gathered {
                         && (named.asks_for_keys()
                             || facts.name.as_ref().is_none_or(|name| trust.place(origin, name).is_none())
                             || facts.name.as_ref().is_some_and(|name| allowlists.asks_for_content(name)))),
+                graph: inputs.to_judge && gets_at_one && !facts.exports.is_empty(),
             }
         };
         // Who gets at a family was cross-checked, so that of most modules nothing is looked up again.
@@ -125,50 +150,35 @@ impl Gathered {
             || Keys::read(named, &inputs.paths),
         );
         let packaged: Vec<_> = packages
-            .into_iter()
-            .map(|package| {
-                let read = input::read_package(&package, &|facts, path| asking(facts, Origin::Package(path, UNTOLD)));
-                (package, read)
-            })
+            .iter()
+            .map(|package| input::read_package(package, &|facts, path| asking(facts, Origin::Package(path, UNTOLD))))
             .collect();
+        let (context, context_listed) = read_context(&inputs.context, &asking)?;
         trust.add_keys(keys?);
-        let candidate = |path: String, facts: ModuleFacts, origin: Origin<'_>| {
+        let candidate = |(path, facts, source): (String, ModuleFacts, Source)| {
+            let origin = source.origin(&path, &packages);
             let signature = facts.digests.is_some().then(|| trust.verify(origin, &facts)).flatten();
             let name = facts.name_or_of(&path);
             let proof = needs_proof(&facts).then(|| trust.prove(origin, &name, signature.as_ref())).flatten();
-            Candidate { path, facts, proof, signature }
+            (Candidate { path, facts, proof, signature }, source)
         };
-        let mut module_files = files.len();
-        let (read, failed): (Vec<_>, Vec<_>) = files.into_iter().zip(facts).partition(|(_, facts)| facts.is_ok());
-        errors.extend(failed.into_iter().filter_map(|(_, facts)| facts.err()));
-        let read = read.into_par_iter().filter_map(|(file, facts)| Some((file, facts.ok()?)));
-        let mut read: Vec<(Candidate, Source)> = read
-            .map(|(file, facts)| (candidate(file.label, facts, Origin::File(&file.path)), Source::File(file.path)))
-            .collect();
-        for (package, members) in packaged {
-            match members {
-                Err(kind) => errors.push(InputError::new(package.label, kind)),
-                Ok(members) => {
-                    module_files += members.len();
-                    for member in members {
-                        match member {
-                            Ok((path, facts)) => {
-                                let member = path.clone();
-                                let origin = Origin::Package(&package.path, &member);
-                                read.push((candidate(path, facts, origin), Source::Package));
-                            }
-                            Err(error) => errors.push(error),
-                        }
-                    }
-                }
-            }
-        }
+        let mut read = Read { modules: Vec::new(), files: files.len(), errors: &mut errors };
+        read.add_files(files, facts);
+        read.add_members(&packages, packaged);
+        let Read { modules, files: mut module_files, .. } = read;
+        let mut read: Vec<(Candidate, Source)> = modules.into_par_iter().map(candidate).collect();
         read.sort_by(|(a, _), (b, _)| a.path.cmp(&b.path));
         let (mut modules, sources): (Vec<Candidate>, Vec<Source>) = read.into_iter().unzip();
         if trust.has_places() {
             prove_by_content(&mut modules, &trust, &needs_proof)?;
         }
-        add_exports(&mut exports, &modules);
+        // The kernel's own come first, as in a `Module.symvers`.
+        for Beside { path, facts, .. } in &context {
+            add_exports(&mut exports, path, facts);
+        }
+        for Candidate { path, facts, .. } in &modules {
+            add_exports(&mut exports, path, facts);
+        }
         // Beside the modules, such as in a package of all that a build made, they are what they are; alone they are no
         // input.
         let before = errors.len();
@@ -178,7 +188,7 @@ impl Gathered {
         let debug_files = before - errors.len();
         module_files -= debug_files;
         errors.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(Self {
+        let mut gathered = Self {
             modules,
             module_files,
             empty_list,
@@ -189,12 +199,19 @@ impl Gathered {
             trust,
             reach: Reach::default(),
             sources,
-        })
+            packages,
+            context,
+            context_listed,
+        };
+        if inputs.to_judge {
+            gathered.follow(allowlists);
+        }
+        Ok(gathered)
     }
 
     /// Follows what the modules' exports lead to.
     pub fn follow(&mut self, allowlists: &Allowlists) {
-        self.reach = reach(self, allowlists);
+        self.reach = follow::follow(self, allowlists);
     }
 
     /// Judges all modules.
@@ -208,15 +225,103 @@ impl Gathered {
     }
 }
 
-/// Adds what the modules themselves export.
-fn add_exports(exports: &mut ExportTable, modules: &[Candidate]) {
-    for Candidate { path, facts, .. } in modules {
-        let provider = facts.name_or_of(path);
-        for export in &facts.exports {
-            let path = provider_path(path).into();
-            exports.add(Provided { export: export.clone(), path, provider: provider.clone() });
+/// What was read of the inputs.
+struct Read<'e> {
+    modules: Vec<(String, ModuleFacts, Source)>,
+    /// How many there were to read.
+    files: usize,
+    errors: &'e mut Vec<InputError>,
+}
+
+impl Read<'_> {
+    fn add_files(&mut self, files: Vec<ModuleFile>, facts: Vec<Result<ModuleFacts, InputError>>) {
+        for (file, facts) in files.into_iter().zip(facts) {
+            match facts {
+                Ok(facts) => self.modules.push((file.label, facts, Source::File(file.path))),
+                Err(error) => self.errors.push(error),
+            }
         }
     }
+
+    fn add_members(&mut self, packages: &[PackageFile], members: Vec<Result<Vec<Labelled>, InputErrorKind>>) {
+        for (index, (package, members)) in packages.iter().zip(members).enumerate() {
+            let members = members.unwrap_or_else(|kind| {
+                self.errors.push(InputError::new(&package.label, kind));
+                Vec::new()
+            });
+            self.files += members.len();
+            for member in members {
+                match member {
+                    Ok((path, facts)) => self.modules.push((path, facts, Source::Package(index))),
+                    Err(error) => self.errors.push(error),
+                }
+            }
+        }
+    }
+}
+
+impl Source {
+    /// Where a module of this path comes from.
+    fn origin<'p>(&'p self, path: &'p str, packages: &'p [PackageFile]) -> Origin<'p> {
+        match self {
+            Self::File(file) => Origin::File(file),
+            Self::Package(index) => {
+                let package = packages.get(*index).map(|package| package.path.as_path());
+                Origin::Package(package.unwrap_or(Path::new("")), path)
+            }
+        }
+    }
+}
+
+/// Adds what a module itself exports.
+fn add_exports(exports: &mut ExportTable, path: &str, facts: &ModuleFacts) {
+    let provider = facts.name_or_of(path);
+    for export in &facts.exports {
+        let path = provider_path(path).into();
+        exports.add(Provided { export: export.clone(), path, provider: provider.clone() });
+    }
+}
+
+/// The exports of others that are known to lead to a family, but for those of facades that pass nothing on: who imports one
+/// matters.
+fn leading(allowlists: &Allowlists) -> HashSet<&str> {
+    let mut leading = HashSet::new();
+    for (module, export) in allowlists.tables.leading() {
+        let passes_on = match allowlists.registrations.get(module).map(|registration| &registration.kind) {
+            None | Some(Kind::Facade { owes: Owes::Importers, .. }) => true,
+            Some(_) => false,
+        };
+        if passes_on {
+            leading.insert(export);
+        }
+    }
+    for registration in allowlists.registrations.values() {
+        if let Kind::Facade { exports, .. } = &registration.kind {
+            leading.extend(exports.iter().map(String::as_str));
+        }
+    }
+    leading
+}
+
+/// Reads the modules of the kernels that were named to look them up in.
+fn read_context(
+    folders: &[PathBuf],
+    asking: &(dyn Fn(&ModuleFacts, Origin<'_>) -> Asked + Sync),
+) -> Result<(Vec<Beside>, usize), GatherError> {
+    let (mut context, mut all) = (Vec::new(), 0);
+    for folder in folders {
+        let (files, listed) = trust::modules_of(folder)?;
+        all += listed;
+        let facts = input::read_all(&files, &|facts, path| Asked {
+            cross_check: false,
+            digest: false,
+            ..asking(facts, Origin::File(path))
+        });
+        for (file, facts) in files.into_iter().zip(facts) {
+            context.push(Beside { path: file.label, file: file.path, facts: facts? });
+        }
+    }
+    Ok((context, all))
 }
 
 /// Looks in the places that the caller named for modules that are not proven yet.
@@ -246,37 +351,8 @@ const UNTOLD: &str = "";
 pub enum Source {
     /// Its file.
     File(PathBuf),
-    /// A package.
-    Package,
-}
-
-/// Follows what the modules' exports lead to.
-fn reach(gathered: &Gathered, allowlists: &Allowlists) -> Reach {
-    let provided = |symbol: &str| gathered.exports.get(symbol);
-    let family = |symbol: &str| {
-        let membership = tier::membership(&allowlists.policy, symbol, provided(symbol))?;
-        (membership.acquires && !membership.watch_only).then(|| Arc::from(&*membership.family))
-    };
-    let offers = |name: &ModuleName, symbol: &str| provided(symbol).is_some_and(|provided| provided.provider == *name);
-    let nodes = gathered.modules.iter().map(|candidate| {
-        let Candidate { path, facts, .. } = candidate;
-        let name = facts.name_or_of(path);
-        // Without anything that could prove a name, the claim stands until SG004 has spoken.
-        let is_claimed = !gathered.trust.knows_a_kernel() && facts.claims_intree();
-        let registration = allowlists.registrations.get(&name);
-        let role = match registration.filter(|registration| is_claimed || candidate.meets(&registration.proof)) {
-            None => Role::Shim,
-            Some(Registration { kind: Kind::Facade { owes: Owes::Importers, exports }, .. }) => Role::Facade(exports),
-            Some(_) => Role::Silent,
-        };
-        Node { facts, name, role }
-    });
-    let nodes: Vec<Node<'_>> = nodes.collect();
-    let graph = |index: usize| match gathered.sources.get(index)? {
-        Source::File(path) => input::read_graph(path).ok(),
-        Source::Package => None,
-    };
-    Reach::compute(&nodes, &Question { family: &family, offers: &offers, graph: &graph })
+    /// The package of this index.
+    Package(usize),
 }
 
 /// Reads who exports what: what the caller names as that first, then what is among the inputs.
