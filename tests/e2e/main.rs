@@ -18,6 +18,7 @@ mod lists;
 mod members;
 mod mutations;
 mod objects;
+mod reach;
 mod registry;
 mod rpms;
 mod show;

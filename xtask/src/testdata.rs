@@ -20,9 +20,11 @@ struct Pass {
     options: &'static str,
     /// An object that is built first.
     before: Option<&'static str>,
+    /// Where they go, below the folder of their kernel.
+    folder: &'static str,
 }
 
-const PASSES: [Pass; 4] = [
+const PASSES: [Pass; 5] = [
     Pass {
         modules: &[
             "sg_export",
@@ -37,20 +39,33 @@ const PASSES: [Pass; 4] = [
         ],
         options: "",
         before: None,
+        folder: "",
+    },
+    // What gets at a family through the exports of others.
+    Pass {
+        modules: &["sg_shim", "sg_shim_ops", "sg_shim_default", "sg_shim_user", "sg_shim_safe", "sg_prime", "sg_iio"],
+        options: "",
+        before: None,
+        folder: "reach",
     },
     // Makes modpost only warn of a missing namespace.
-    Pass { modules: &["sg_get_nons"], options: "KBUILD_NSDEPS=1", before: None },
+    Pass { modules: &["sg_get_nons"], options: "KBUILD_NSDEPS=1", before: None, folder: "" },
     // Makes modpost only warn of what nothing exports.
-    Pass { modules: &["sg_undefined"], options: "KBUILD_MODPOST_WARN=1", before: None },
+    Pass { modules: &["sg_undefined"], options: "KBUILD_MODPOST_WARN=1", before: None, folder: "" },
     // Links an object in after modpost.
-    Pass { modules: &["sg_blob"], options: "LDFLAGS_MODULE=/build/sg_blob_inject.o", before: Some("sg_blob_inject.o") },
+    Pass {
+        modules: &["sg_blob"],
+        options: "LDFLAGS_MODULE=/build/sg_blob_inject.o",
+        before: Some("sg_blob_inject.o"),
+        folder: "",
+    },
 ];
 
 /// Modules of which the object that modpost reads is kept, too: one that exports, and one that imports from a family.
 const OBJECTS: [&str; 2] = ["sg_export", "sg_get"];
 
 /// What only a kernel without the check of `MODULE_INFO` (7.x) compiles.
-const NUL: Pass = Pass { modules: &["sg_nul"], options: "", before: None };
+const NUL: Pass = Pass { modules: &["sg_nul"], options: "", before: None, folder: "" };
 
 /// `cargo xtask testdata`
 pub fn task(suites: &[String]) -> Result<(), TaskError> {
@@ -65,7 +80,7 @@ pub fn task(suites: &[String]) -> Result<(), TaskError> {
         let compiler = text("chroot", [root.as_os_str(), "gcc".as_ref(), "-dumpfullversion".as_ref()])?;
         println!("{suite}: {release}, gcc {}", compiler.trim());
         for pass in &PASSES {
-            build(&root, &release, pass, &folder)?;
+            build(&root, &release, pass, &folder.join(pass.folder))?;
         }
         if build(&root, &release, &NUL, &folder).is_err() {
             println!("{suite}: {release} does not compile sg_nul, as it should not");
@@ -143,6 +158,7 @@ fn build(root: &Path, release: &str, pass: &Pass, folder: &Path) -> Result<(), T
     let shown = root.display();
     let outer = format!("mount -t proc proc '{shown}/proc' && exec chroot '{shown}' sh -c \"$0\"");
     output("unshare", ["--mount", "sh", "-c", &outer, &script])?;
+    fs::create_dir_all(folder).map_err(TaskError::io(folder))?;
     let objects = pass.modules.iter().filter(|module| OBJECTS.contains(module)).map(|module| format!("{module}.o"));
     for name in pass.modules.iter().map(|module| format!("{module}.ko")).chain(objects) {
         let to = folder.join(&name);

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What modules get at through the exports of others.
+
+use serde_json::Value;
+use tar::EntryType;
+
+use crate::support::ko::{Export, Ko, S390X};
+use crate::support::pack::deb;
+use crate::support::{Run, check, folder, testdata, validate, write};
+
+const SERIES: [&str; 2] = ["6.1", "7.2"];
+
+fn module(series: &str, name: &str) -> String {
+    format!("testdata/{series}/reach/{name}.ko")
+}
+
+fn bytes(series: &str, name: &str) -> Vec<u8> {
+    std::fs::read(testdata(&format!("{series}/reach/{name}.ko"))).unwrap()
+}
+
+/// A check of test modules of a series, with more arguments.
+fn check_of(series: &str, modules: &[&str], more: &[&str]) -> Run {
+    let symvers = format!("testdata/{series}/Module.symvers");
+    let paths: Vec<String> = modules.iter().map(|name| module(series, name)).collect();
+    let mut args = vec!["--symvers", &symvers];
+    args.extend(more);
+    args.extend(paths.iter().map(String::as_str));
+    check(&args)
+}
+
+/// The findings of a rule in a report, by module: `MODULE GRADE BASIS WAY`.
+fn told(run: &Run, rule: &str) -> Vec<String> {
+    let report = run.json();
+    validate(&report);
+    let findings = report["findings"].as_array().unwrap();
+    let of_rule = findings.iter().filter(|finding| finding["rule"] == rule);
+    of_rule
+        .map(|finding| {
+            let text = |field: &str| finding[field].as_str().unwrap_or("-").to_owned();
+            let via: Vec<&str> = finding["via"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+            format!("{} {} {} {}", text("module"), text("grade"), text("basis"), via.join(" "))
+        })
+        .collect()
+}
+
+const END: &str = "sg_shim_user table input sg_shim_default:sg_shim_default_ops sg_shim_ops:sg_shim_ops sg_shim_ops:get \
+                   sg_shim:sg_shim_get dma_buf_get";
+
+#[test]
+fn a_chain_of_four_is_found_at_its_end_with_the_way() {
+    for series in SERIES {
+        let run =
+            check(&["--symvers", &format!("testdata/{series}/Module.symvers"), &format!("testdata/{series}/reach")]);
+        insta::assert_snapshot!(format!("chain_{series}"), run.all());
+        let chain = ["sg_shim", "sg_shim_ops", "sg_shim_default", "sg_shim_user"];
+        let run = check_of(series, &chain, &["--format", "json"]);
+        assert_eq!(
+            told(&run, "SG002"),
+            [
+                "sg_shim_default table input sg_shim_ops:sg_shim_ops sg_shim_ops:get sg_shim:sg_shim_get dma_buf_get",
+                "sg_shim_ops call input sg_shim:sg_shim_get dma_buf_get",
+                END,
+            ]
+        );
+        assert_eq!(run.json()["summary"]["reaching"], 4);
+        assert_eq!(run.json()["summary"]["direct"], 1);
+        // A part of the chain that is not there ends it.
+        let run = check_of(series, &["sg_shim", "sg_shim_default", "sg_shim_user"], &["--format", "json"]);
+        assert_eq!(told(&run, "SG002"), [""; 0]);
+    }
+}
+
+#[test]
+fn packages_that_were_built_apart_make_one_chain() {
+    let folder = folder();
+    for (name, modules) in [("one", ["sg_shim", "sg_shim_ops"]), ("two", ["sg_shim_default", "sg_shim_user"])] {
+        let files = modules.map(|module| (format!("lib/modules/x/updates/{module}.ko"), bytes("6.1", module)));
+        let files: Vec<_> = files.iter().map(|(path, bytes)| (&**path, EntryType::Regular, &**bytes)).collect();
+        write(folder.path(), &format!("{name}.deb"), deb(&files, ".xz"));
+    }
+    let place = |name: &str| folder.path().join(name).display().to_string();
+    let args = ["--format", "json", "--symvers", "testdata/6.1/Module.symvers"];
+    for inputs in [[place("one.deb"), place("two.deb")], [place("two.deb"), place("one.deb")]] {
+        let run = check(&[&args[..], &inputs.each_ref().map(String::as_str)].concat());
+        let told = told(&run, "SG002");
+        assert_eq!((told.len(), told.last().map(String::as_str)), (3, Some(END)), "{}", run.all());
+    }
+}
+
+#[test]
+fn what_is_harmless_of_a_shim_is_harmless() {
+    for series in SERIES {
+        let run = check_of(series, &["sg_shim", "sg_shim_safe"], &["--format", "json"]);
+        let report = run.json();
+        let mut findings = report["findings"].as_array().unwrap().iter();
+        assert!(findings.all(|finding| finding["module"] == "sg_shim"), "{}", run.all());
+    }
+}
+
+#[test]
+fn a_facade_that_is_not_at_hand_is_known_from_real_kernels() {
+    let folder = folder();
+    for series in SERIES {
+        let way = "sg_prime call table drm:drm_gem_prime_fd_to_handle dma_buf_get";
+        let run = check_of(series, &["sg_prime", "sg_iio"], &["--format", "json"]);
+        assert_eq!((told(&run, "SG002"), run.status), (vec![way.to_owned()], 1), "{}", run.all());
+        // Built into the kernel, it is the same facade.
+        let symvers = std::fs::read_to_string(testdata(&format!("{series}/Module.symvers"))).unwrap();
+        let built_in = symvers.replace("drivers/gpu/drm/drm\t", "vmlinux\t");
+        assert_ne!(built_in, symvers);
+        let built_in = write(folder.path(), "Module.symvers", built_in);
+        let run = check(&["--format", "json", "--symvers", &built_in, &module(series, "sg_prime")]);
+        assert_eq!(told(&run, "SG002"), [way]);
+        // Where nothing tells who exports it, real kernels do.
+        assert_eq!(told(&check(&["--format", "json", &module(series, "sg_prime")]), "SG002"), [way]);
+        assert_eq!(check_of(series, &["sg_iio"], &[]).status, 0);
+    }
+}
+
+#[test]
+fn a_name_among_the_inputs_takes_nothing_away() {
+    let folder = folder();
+    // It calls itself drm, exports what drm does, and leads nowhere.
+    let fake = exporting(Ko::importing("drm", &[]).modinfo("license=GPL|intree=Y|"), "drm_gem_prime_fd_to_handle");
+    write(folder.path(), "drm.ko", fake.build());
+    write(folder.path(), "sg_prime.ko", bytes("6.1", "sg_prime"));
+    let tree = folder.path().display().to_string();
+    for more in [&[][..], &["--symvers", "testdata/6.1/Module.symvers"], &["--kernel-build", "testdata/6.1"]] {
+        let run = check(&[&["--format", "json"], more, &[&tree]].concat());
+        assert_eq!(told(&run, "SG002"), ["sg_prime call table drm:drm_gem_prime_fd_to_handle dma_buf_get"]);
+    }
+}
+
+/// The same module with one export.
+fn exporting(module: Ko, name: &'static str) -> Ko {
+    Ko { exports: vec![Export { name, gpl: false, namespace: "", crc: 0 }], ..module }
+}
+
+#[test]
+fn code_that_cannot_be_read_leads_everywhere() {
+    let folder = folder();
+    let shim = exporting(Ko { machine: S390X, ..Ko::importing("shim", &["dma_buf_get"]) }, "shim_get");
+    write(folder.path(), "shim.ko", shim.build());
+    write(folder.path(), "user.ko", Ko { machine: S390X, ..Ko::importing("user", &["shim_get"]) }.build());
+    let run = check(&["--format", "json", &folder.path().display().to_string()]);
+    assert_eq!(told(&run, "SG002"), ["user call input shim:the module dma_buf_get"]);
+    assert!(run.stdout.contains("the code of the others can't be read"), "{}", run.all());
+}
+
+#[test]
+fn the_context_is_followed_and_not_judged() {
+    let folder = folder();
+    let place = folder.path().display().to_string();
+    write(folder.path(), "kernel/sg_shim.ko", bytes("6.1", "sg_shim"));
+    write(folder.path(), "updates/sg_shim_ops.ko", bytes("6.1", "sg_shim_ops"));
+    write(folder.path(), "modules.order", "kernel/sg_shim.ko\nkernel/absent.ko\n");
+    let args = ["--format", "json", "--symvers", "testdata/6.1/Module.symvers", "--context", &place];
+    let run = check(&[&args[..], &[&module("6.1", "sg_shim_ops")]].concat());
+    assert_eq!(run.status, 3, "{}", run.all());
+    assert!(run.stderr.contains("there is no modules.builtin in it"), "{}", run.all());
+    write(folder.path(), "modules.builtin", "");
+    let run = check(&[&args[..], &[&module("6.1", "sg_shim_ops")]].concat());
+    assert_eq!(told(&run, "SG002"), ["sg_shim_ops call context sg_shim:sg_shim_get dma_buf_get"]);
+    assert_eq!(run.json()["summary"]["modules"], 1);
+    let coverage = run.json()["coverage"].as_array().unwrap().clone();
+    let context = coverage.iter().find(|line| line["what"] == "modules of the context").unwrap();
+    assert_eq!((context["seen"].as_u64(), context["of"].as_u64()), (Some(1), Some(2)));
+    // What somebody else has put there is not the kernel's own.
+    let run = check(&[&args[..], &[&module("6.1", "sg_shim_default")]].concat());
+    assert_eq!(told(&run, "SG002"), [""; 0]);
+}
+
+#[test]
+fn a_framebuffers_last_reference_makes_no_way_of_everything() {
+    for entry in std::fs::read_dir(testdata("../allowlists/reach")).unwrap() {
+        let table = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        let exports: Vec<&str> = table.lines().filter_map(|line| line.split('\t').nth(1)).collect();
+        assert!(exports.contains(&"drm_gem_prime_fd_to_handle"));
+        // drm_edid_* drop a framebuffer, whose end drops a buffer: that only lets go.
+        assert!(!exports.iter().any(|export| export.starts_with("drm_edid_")));
+    }
+}
