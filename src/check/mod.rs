@@ -12,7 +12,7 @@ use crate::allowlist::{Allowlists, Kind, Owes};
 use crate::exports::{ExportTable, Provided};
 use crate::gate::{Candidate, Context, Finding, Judgement};
 use crate::input::{self, Asked, Collected, InputError, InputErrorKind, Inputs, Labelled, ModuleFile, PackageFile};
-use crate::module::name::without_ending;
+use crate::module::name::provider_path;
 use crate::module::{ModuleFacts, graph};
 use crate::reach::Reach;
 use crate::tier;
@@ -174,10 +174,10 @@ impl Gathered {
         }
         // The kernel's own come first, as in a `Module.symvers`.
         for Beside { path, facts, .. } in &context {
-            add_exports(&mut exports, path, facts);
+            provided(path, facts).for_each(|provided| exports.add(provided));
         }
         for Candidate { path, facts, .. } in &modules {
-            add_exports(&mut exports, path, facts);
+            provided(path, facts).for_each(|provided| exports.add_claim(provided));
         }
         // Beside the modules, such as in a package of all that a build made, they are what they are; alone they are no
         // input.
@@ -273,13 +273,11 @@ impl Source {
     }
 }
 
-/// Adds what a module itself exports.
-fn add_exports(exports: &mut ExportTable, path: &str, facts: &ModuleFacts) {
-    let provider = facts.name_or_of(path);
-    for export in &facts.exports {
-        let path = provider_path(path).into();
-        exports.add(Provided { export: export.clone(), path, provider: provider.clone() });
-    }
+/// What a module itself exports.
+fn provided<'f>(path: &str, facts: &'f ModuleFacts) -> impl Iterator<Item = Provided> + use<'f> {
+    let (provider, path): (_, Box<str>) = (facts.name_or_of(path), provider_path(path).into());
+    let exports = facts.exports.iter();
+    exports.map(move |export| Provided { export: export.clone(), path: path.clone(), provider: provider.clone() })
 }
 
 /// The exports of others that are known to lead to a family, but for those of facades that pass nothing on: who imports one
@@ -369,29 +367,4 @@ fn read_references(named: &[PathBuf], among: &[PathBuf]) -> Result<(ExportTable,
         exports.add_reference(reference);
     }
     Ok((exports, references))
-}
-
-/// A module's path as `Module.symvers` has it: without `.ko` and what follows, and without the `kernel/`
-/// that `modules_install` puts before it.
-#[must_use]
-pub fn provider_path(label: &str) -> &str {
-    let stem = without_ending(label);
-    let installed = stem.find("lib/modules/").and_then(|at| stem.get(at..)?.split_once("/kernel/"));
-    match (installed, stem.strip_prefix("kernel/")) {
-        (Some((_, path)), _) | (None, Some(path)) => path,
-        (None, None) => stem,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::provider_path;
-
-    #[test]
-    fn provider_paths_are_those_of_the_build() {
-        assert_eq!(provider_path("kernel/drivers/gpu/drm/drm.ko.xz"), "drivers/gpu/drm/drm");
-        assert_eq!(provider_path("usr/lib/modules/6.1/kernel/fs/a.ko"), "fs/a");
-        assert_eq!(provider_path("updates/dkms/x.ko"), "updates/dkms/x");
-        assert_eq!(provider_path("/tmp/y/foo.ko"), "/tmp/y/foo");
-    }
 }

@@ -98,6 +98,13 @@ pub struct Export {
 }
 
 impl Export {
+    /// Whether more modules may have it than the other: by its licence class, or because no namespace is asked for.
+    #[must_use]
+    pub fn is_looser_than(&self, other: &Self) -> bool {
+        (other.class.is_gpl_only() && !self.class.is_gpl_only())
+            || (other.namespace.is_some() && self.namespace.is_none())
+    }
+
     /// The fourth column of `Module.symvers`.
     #[must_use]
     pub fn symvers_type(&self) -> &'static str {

@@ -2,7 +2,7 @@
 //! One table of who exports what.
 
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::Export;
 use crate::module::ModuleName;
@@ -40,6 +40,10 @@ pub struct ExportTable {
     by_name: HashMap<Box<str>, usize>,
     vmlinux: bool,
     modules: bool,
+    /// What modules export that was told otherwise before, by their paths.
+    redeclared: HashMap<Box<str>, Vec<Export>>,
+    /// The paths of the modules that export something, by their names.
+    claimed: HashMap<ModuleName, BTreeSet<Box<str>>>,
 }
 
 /// What somebody who knows says of a kernel's exports.
@@ -58,6 +62,31 @@ impl ExportTable {
             entry.insert(self.entries.len());
             self.entries.push(provided);
         }
+    }
+
+    /// Adds what a module says itself. What was told before stands: that it comes from somebody else, or more closely held, is kept
+    /// to be told.
+    pub fn add_claim(&mut self, provided: Provided) {
+        let Provided { export, path, provider } = &provided;
+        self.claimed.entry(provider.clone()).or_default().insert(path.clone());
+        match self.get(&export.name) {
+            Some(first) if first.provider != *provider || export.is_looser_than(&first.export) => {
+                self.redeclared.entry(path.clone()).or_default().push(export.clone());
+            }
+            Some(_) => {}
+            None => self.add(provided),
+        }
+    }
+
+    /// What the module of this path exports, though it was told otherwise before.
+    #[must_use]
+    pub fn redeclared_by(&self, path: &str) -> &[Export] {
+        self.redeclared.get(path).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The paths of all modules of this name that export something.
+    pub fn claimed_by(&self, name: &ModuleName) -> impl Iterator<Item = &str> {
+        self.claimed.get(name).into_iter().flatten().map(|path| &**path)
     }
 
     /// Adds what a `Module.symvers` or a kernel image says.

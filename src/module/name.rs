@@ -42,6 +42,18 @@ pub fn without_ending(path: &str) -> &str {
     unpacked.strip_suffix(".ko").or_else(|| path.strip_suffix(".o")).unwrap_or(path)
 }
 
+/// A module's path as `Module.symvers` has it: without `.ko` and what follows, and without the `kernel/`
+/// that `modules_install` puts before it.
+#[must_use]
+pub fn provider_path(label: &str) -> &str {
+    let stem = without_ending(label);
+    let installed = stem.find("lib/modules/").and_then(|at| stem.get(at..)?.split_once("/kernel/"));
+    match (installed, stem.strip_prefix("kernel/")) {
+        (Some((_, path)), _) | (None, Some(path)) => path,
+        (None, None) => stem,
+    }
+}
+
 impl fmt::Display for ModuleName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -50,7 +62,7 @@ impl fmt::Display for ModuleName {
 
 #[cfg(test)]
 mod tests {
-    use super::ModuleName;
+    use super::{ModuleName, provider_path};
 
     #[test]
     fn dash_is_underscore() {
@@ -61,5 +73,13 @@ mod tests {
         assert_eq!(ModuleName::from_path("drivers/firmware/thead,th1520-aon").as_str(), "thead_th1520_aon");
         assert_eq!(ModuleName::from_path("a.kore.ko.zst").as_str(), "a.kore");
         assert_eq!(ModuleName::from_path("a.xz").as_str(), "a.xz");
+    }
+
+    #[test]
+    fn provider_paths_are_those_of_the_build() {
+        assert_eq!(provider_path("kernel/drivers/gpu/drm/drm.ko.xz"), "drivers/gpu/drm/drm");
+        assert_eq!(provider_path("usr/lib/modules/6.1/kernel/fs/a.ko"), "fs/a");
+        assert_eq!(provider_path("updates/dkms/x.ko"), "updates/dkms/x");
+        assert_eq!(provider_path("/tmp/y/foo.ko"), "/tmp/y/foo");
     }
 }

@@ -180,3 +180,34 @@ fn a_framebuffers_last_reference_makes_no_way_of_everything() {
         assert!(!exports.iter().any(|export| export.starts_with("drm_edid_")));
     }
 }
+
+#[test]
+fn another_providers_symbol_is_not_to_be_declared_again() {
+    let folder = folder();
+    let looser = exporting(Ko::importing("own", &[]), "dma_buf_get");
+    write(folder.path(), "own.ko", looser.build());
+    let harmless = exporting(Ko::importing("other", &[]), "param_ops_int");
+    write(folder.path(), "other.ko", harmless.build());
+    let tree = folder.path().display().to_string();
+    let run = check(&["--symvers", "testdata/6.1/Module.symvers", &tree]);
+    assert_eq!(run.status, 1, "{}", run.all());
+    let said = "denied[SG017 redeclared]: module own exports what is known otherwise: dma_buf_get as EXPORT_SYMBOL (from \
+                vmlinux, EXPORT_SYMBOL_GPL, namespace DMA_BUF)";
+    assert!(run.stdout.contains(said), "{}", run.all());
+    let said = "warning[SG017 redeclared]: module other exports what is known otherwise: param_ops_int as EXPORT_SYMBOL (from \
+                vmlinux, EXPORT_SYMBOL)";
+    assert!(run.stdout.contains(said), "{}", run.all());
+    let quiet =
+        check(&["--profile", "kbuild", "--symvers", "testdata/6.1/Module.symvers", &format!("{tree}/other.ko")]);
+    assert!(!quiet.stdout.contains("SG017"), "{}", quiet.all());
+}
+
+#[test]
+fn a_shim_that_is_there_twice_is_told() {
+    let folder = folder();
+    for place in ["one", "two"] {
+        write(folder.path(), &format!("{place}/sg_shim.ko"), bytes("6.1", "sg_shim"));
+    }
+    let run = check(&["--symvers", "testdata/6.1/Module.symvers", &folder.path().display().to_string()]);
+    assert!(run.stdout.contains("is among the inputs more than once"), "{}", run.all());
+}

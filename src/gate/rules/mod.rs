@@ -8,11 +8,13 @@ mod sg004_identity;
 mod sg005_license;
 mod sg006_license_tags;
 mod sg007_namespace;
+mod sg008_laundering;
 mod sg011_version;
 mod sg012_unresolved;
 mod sg013_malformed;
 mod sg014_signature;
 mod sg015_allowlist;
+mod sg017_redeclared;
 
 use super::{Draft, ResolvedImport, Subject};
 use crate::allowlist::Waiver;
@@ -42,7 +44,7 @@ impl Rule {
 }
 
 /// All rules by id.
-pub static ALL: [Rule; 12] = [
+pub static ALL: [Rule; 14] = [
     sg001_unregistered::RULE,
     sg002_unregistered_facade::RULE,
     sg003_userspace::RULE,
@@ -50,11 +52,13 @@ pub static ALL: [Rule; 12] = [
     sg005_license::RULE,
     sg006_license_tags::RULE,
     sg007_namespace::RULE,
+    sg008_laundering::RULE,
     sg011_version::RULE,
     sg012_unresolved::RULE,
     sg013_malformed::RULE,
     sg014_signature::RULE,
     sg015_allowlist::RULE,
+    sg017_redeclared::RULE,
 ];
 
 /// The ids of all rules.
@@ -101,11 +105,13 @@ mod tests {
                 "SG005 license",
                 "SG006 license-tags",
                 "SG007 namespace",
+                "SG008 laundering",
                 "SG011 version",
                 "SG012 unresolved",
                 "SG013 malformed",
                 "SG014 signature",
                 "SG015 allowlist",
+                "SG017 redeclared",
             ]
         );
         for rule in &ALL {

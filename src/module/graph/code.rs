@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::iter::Peekable;
 
-use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind};
+use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind, Register};
 use object::elf;
 use yaxpeax_arch::{Decoder as _, U8Reader};
 use yaxpeax_arm::armv7;
@@ -160,6 +160,7 @@ fn x86(
         }
         let ending = match (instruction.flow_control(), instruction.mnemonic()) {
             (_, Mnemonic::Nop | Mnemonic::Int3) => None,
+            _ if does_nothing(&instruction) => None,
             (
                 FlowControl::Return
                 | FlowControl::UnconditionalBranch
@@ -178,6 +179,20 @@ fn x86(
 /// What an instruction refers to by an address that another has made.
 fn anchored(offset: u64, (relocation, addend): Meant) -> Found {
     Found::Relocated { offset, relocation, addend, grade: Grade::Table }
+}
+
+/// Whether an instruction only fills a gap: 32-bit code has `lea 0(%esi),%esi` and `mov %esi,%esi` for that.
+fn does_nothing(instruction: &Instruction) -> bool {
+    let register = instruction.op0_register();
+    match instruction.mnemonic() {
+        Mnemonic::Lea => {
+            instruction.memory_base() == register
+                && instruction.memory_index() == Register::None
+                && instruction.memory_displacement64() == 0
+        }
+        Mnemonic::Mov => instruction.op1_kind() == OpKind::Register && instruction.op1_register() == register,
+        _ => false,
+    }
 }
 
 /// Whether a relocation is relative to its place (the psABI of x86-64, table 4.10; of i386, table 2.4).
@@ -352,5 +367,11 @@ mod tests {
         assert_eq!(ending(&[0x74, 0x01, 0xc3, 0x31, 0xc0]), Ending::Open);
         // The same, and nothing leads there.
         assert_eq!(ending(&[0x90, 0x90, 0xc3, 0x31, 0xc0]), Ending::Closed);
+        // A call, and what fills the gap behind it.
+        let call = |filler: &[u8]| match Code::X86(32).read(filler, &BTreeSet::new(), &[]).unwrap().last() {
+            Some(Found::End { ending, .. }) => *ending,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(call(&[0xe8, 0, 0, 0, 0, 0x8d, 0xb4, 0x26, 0, 0, 0, 0, 0x89, 0xf6]), Ending::Call(None));
     }
 }

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! SG017: the module exports what somebody else does, or what is held more closely; or it is there twice.
+
+use super::Rule;
+use crate::exports::Export;
+use crate::gate::{Draft, Severity, Subject, Weight};
+use crate::module::name::provider_path;
+use crate::text::{self, list};
+
+pub(super) const RULE: Rule = Rule {
+    id: "SG017",
+    name: "redeclared",
+    summary: "exports a symbol that another provider has, or more loosely than the reference has it",
+    page: include_str!("../../../docs/rules/SG017.md"),
+    check,
+};
+
+fn check(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
+    let exports = subject.context.exports;
+    let redeclared = exports.redeclared_by(provider_path(subject.path));
+    let (of_family, others): (Vec<&Export>, Vec<&Export>) =
+        redeclared.iter().partition(|export| is_of_a_family(subject, export));
+    for (key, weight, redeclared) in
+        [("family", Weight::Always(Severity::Deny), of_family), ("other", Weight::ByFamily, others)]
+    {
+        let told: Vec<String> = redeclared.iter().filter_map(|export| told(subject, export)).collect();
+        if told.is_empty() {
+            continue;
+        }
+        let mut symbols: Vec<String> = redeclared.iter().map(|export| export.name.to_string()).collect();
+        symbols.sort();
+        drafts.push(Draft {
+            key: Some(key.to_owned()),
+            symbols,
+            help: Some(
+                "the loader takes the first of two that export one symbol; what the reference says counts".to_owned(),
+            ),
+            ..Draft::new(weight, format!("exports what is known otherwise: {}", list(&told)))
+        });
+    }
+    twice(subject, drafts);
+}
+
+/// How an export was known before.
+fn told(subject: &Subject<'_>, export: &Export) -> Option<String> {
+    let first = subject.context.exports.get(&export.name)?;
+    let namespace = first.export.namespace.as_ref().map(|name| format!(", namespace {name}"));
+    let (own, namespace) = (export.symvers_type(), namespace.unwrap_or_default());
+    Some(format!("{} as {own} (from {}, {}{namespace})", export.name, first.provider, first.export.symvers_type()))
+}
+
+/// Whether it matters to a family who offers this symbol.
+fn is_of_a_family(subject: &Subject<'_>, export: &Export) -> bool {
+    subject.context.look_up(&export.name).1.is_some() || !subject.context.reach.of(&export.name).is_empty()
+}
+
+/// A facade that is there twice: which of them is loaded nobody can tell.
+fn twice(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
+    let own = provider_path(subject.path);
+    let mut others: Vec<&str> = subject.context.exports.claimed_by(&subject.name).filter(|path| *path != own).collect();
+    if others.is_empty() || !subject.facts.exports.iter().any(|export| is_of_a_family(subject, export)) {
+        return;
+    }
+    others.sort_unstable();
+    let others: Vec<String> = others.into_iter().map(|path| text::shown(path).into_owned()).collect();
+    drafts.push(Draft {
+        key: Some("twice".to_owned()),
+        ..Draft::new(
+            Weight::Always(Severity::Note),
+            format!("is among the inputs more than once, and what each of them leads to counts: {}", list(&others)),
+        )
+    });
+}
