@@ -18,13 +18,25 @@ use crate::reach::table::{self, Known, Series};
 use crate::reach::{Basis, Hop, Node, Question, Reach, Role};
 use crate::tier;
 
+/// What is followed.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Aim<'s> {
+    /// What the families' acquiring symbols are, as far as the registrations let it be passed on.
+    Families,
+    /// This symbol, whoever passes it on.
+    Symbol(&'s str),
+}
+
 /// Follows the exports of all that is known.
-pub(super) fn follow(gathered: &Gathered, allowlists: &Allowlists) -> Reach {
+pub(super) fn follow(gathered: &Gathered, allowlists: &Allowlists, aim: Aim<'_>) -> Reach {
     let Gathered { modules, context, .. } = gathered;
     let known: Known<'_> = allowlists.tables.of(&series(gathered));
-    let family = |symbol: &str| {
-        let membership = tier::membership(&allowlists.policy, symbol, gathered.exports.get(symbol))?;
-        (membership.acquires && !membership.watch_only).then(|| Arc::from(&*membership.family))
+    let family = |symbol: &str| match aim {
+        Aim::Families => {
+            let membership = tier::membership(&allowlists.policy, symbol, gathered.exports.get(symbol))?;
+            (membership.acquires && !membership.watch_only).then(|| Arc::from(&*membership.family))
+        }
+        Aim::Symbol(name) => (symbol == name).then(|| Arc::from(name)),
     };
     let acquires = |facts: &ModuleFacts| facts.imports.iter().any(|import| family(&import.name).is_some());
     let judged = modules.iter().map(|candidate| {
@@ -56,7 +68,12 @@ pub(super) fn follow(gathered: &Gathered, allowlists: &Allowlists) -> Reach {
         exports: hops.iter().map(|(export, _)| *export).collect(),
         imports: hops.iter().map(|(_, hop)| &*hop.import).collect(),
     });
-    let nodes: Vec<Node<'_>> = judged.chain(beside).chain(seen).collect();
+    let mut nodes: Vec<Node<'_>> = judged.chain(beside).chain(seen).collect();
+    if let Aim::Symbol(_) = aim {
+        for node in &mut nodes {
+            node.role = Role::Shim;
+        }
+    }
     // Whose code is at hand, and whether that is the kernel's own and can be read.
     let facts = modules.iter().map(|module| &module.facts).chain(context.iter().map(|module| &module.facts));
     let mut at_hand: HashMap<&ModuleName, bool> = HashMap::new();

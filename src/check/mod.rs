@@ -17,6 +17,7 @@ use crate::module::{ModuleFacts, graph};
 use crate::reach::Reach;
 use crate::tier;
 use crate::trust::{self, Keys, Named, Origin, Proof, Trust, TrustError};
+use follow::Aim;
 
 /// All that was read, before anything is judged.
 #[derive(Debug)]
@@ -211,7 +212,21 @@ impl Gathered {
 
     /// Follows what the modules' exports lead to.
     pub fn follow(&mut self, allowlists: &Allowlists) {
-        self.reach = follow::follow(self, allowlists);
+        self.reach = follow::follow(self, allowlists, Aim::Families);
+    }
+
+    /// The module that was read from a file; in a tree it may bear a shorter path.
+    #[must_use]
+    pub fn module_of(&self, file: &Path) -> Option<&Candidate> {
+        let real = file.canonicalize().ok()?;
+        let is_it = |source: &Source| matches!(source, Source::File(path) if path.canonicalize().is_ok_and(|path| path == real));
+        self.modules.iter().zip(&self.sources).find(|(_, source)| is_it(source)).map(|(module, _)| module)
+    }
+
+    /// Follows what leads to one symbol, of a family or not, whoever passes it on.
+    #[must_use]
+    pub fn ways_to(&self, symbol: &str, allowlists: &Allowlists) -> Reach {
+        follow::follow(self, allowlists, Aim::Symbol(symbol))
     }
 
     /// Judges all modules.

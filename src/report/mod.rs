@@ -5,6 +5,7 @@ pub mod human;
 pub mod inspect;
 pub mod json;
 pub mod kbuild;
+pub mod path;
 pub mod registry;
 pub mod style;
 

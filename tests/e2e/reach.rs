@@ -6,7 +6,7 @@ use tar::EntryType;
 
 use crate::support::ko::{Export, Ko, S390X};
 use crate::support::pack::deb;
-use crate::support::{Run, check, folder, testdata, validate, write};
+use crate::support::{Run, bounded, check, folder, testdata, validate, write};
 
 const SERIES: [&str; 2] = ["6.1", "7.2"];
 
@@ -210,4 +210,29 @@ fn a_shim_that_is_there_twice_is_told() {
     }
     let run = check(&["--symvers", "testdata/6.1/Module.symvers", &folder.path().display().to_string()]);
     assert!(run.stdout.contains("is among the inputs more than once"), "{}", run.all());
+}
+
+/// What `explain` says of a way to a symbol.
+fn explained(args: &[&str]) -> Run {
+    let symvers = ["explain", "--symvers", "testdata/6.1/Module.symvers"];
+    bounded([&symvers[..], args].concat())
+}
+
+#[test]
+fn the_way_is_explained_and_drawn() {
+    let (user, tree) = (module("6.1", "sg_shim_user"), "testdata/6.1/reach");
+    let said = explained(&[&user, "dma_buf_get", tree]);
+    assert_eq!(said.status, 0, "{}", said.all());
+    insta::assert_snapshot!("explain_way", said.all());
+    let drawn = explained(&["--format", "svg", &user, "dma_buf_get", tree]);
+    insta::assert_snapshot!("explain_svg", drawn.all());
+    // To any symbol, itself and not at all.
+    let said = explained(&[&module("6.1", "sg_prime"), "dma_buf_get"]);
+    assert!(said.stdout.contains("leads to dma_buf_get (call, table)"), "{}", said.all());
+    assert_eq!(explained(&[&user, "sg_shim_default_ops"]).stdout, "sg_shim_user imports sg_shim_default_ops itself\n");
+    assert_eq!(explained(&[&user, "kfree", tree]).stdout, "no way is known from sg_shim_user to kfree\n");
+    // What is no module is told, and so is one without a symbol.
+    assert_eq!(explained(&["README.md", "kfree"]).status, 3);
+    let said = explained(&[&user]);
+    assert!(said.status == 2 && said.stderr.contains("of a module, say which symbol, too"), "{}", said.all());
 }
