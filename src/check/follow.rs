@@ -80,11 +80,19 @@ pub(super) fn follow(gathered: &Gathered, allowlists: &Allowlists, aim: Aim<'_>)
     for (node, facts) in nodes.iter().zip(facts) {
         *at_hand.entry(&node.name).or_default() |= node.is_kernels_own && graph::is_readable(facts.machine);
     }
+    let of_context: HashSet<&str> =
+        context.iter().flat_map(|module| &module.facts.exports).map(|export| &*export.name).collect();
     let offers = |index: usize, symbol: &str| {
         let Some(node) = nodes.get(index) else { return false };
         let provider = gathered.exports.get(symbol).map(|provided| &provided.provider);
         match (node.basis, provider) {
-            (Basis::Input | Basis::Context, provider) => provider == Some(&node.name),
+            (Basis::Context, provider) => provider == Some(&node.name),
+            // Of several modules that offer one symbol the loader takes the first that is loaded: only the kernel's own word says
+            // that it is another.
+            (Basis::Input, provider) => {
+                let is_told = gathered.exports.is_kernels_word(symbol) || of_context.contains(symbol);
+                !is_told || provider == Some(&node.name)
+            }
             (Basis::Table, None) => true,
             // A name proves nothing: what bears a facade's is followed, and believed to be no less than that facade.
             (Basis::Table, Some(provider)) => match at_hand.get(provider) {

@@ -380,6 +380,9 @@ fn read_references(named: &[PathBuf], among: &[PathBuf]) -> Result<(ExportTable,
         }
         references.push(ReferenceFile { path, is_named, knows_modules: reference.modules });
         exports.add_reference(reference);
+        if index == 0 && is_named {
+            exports.set_kernels_own();
+        }
     }
     Ok((exports, references))
 }

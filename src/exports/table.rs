@@ -40,6 +40,8 @@ pub struct ExportTable {
     by_name: HashMap<Box<str>, usize>,
     vmlinux: bool,
     modules: bool,
+    /// How many of them the caller's own word for the kernel tells, which come first.
+    kernels_own: usize,
     /// What modules export that was told otherwise before, by their paths.
     redeclared: HashMap<Box<str>, Vec<Export>>,
     /// The paths of the modules that export something, by their names.
@@ -97,6 +99,17 @@ impl ExportTable {
             self.vmlinux |= &*provided.path == VMLINUX;
             self.add(provided);
         }
+    }
+
+    /// Takes what is in the table so far for the kernel's own word.
+    pub fn set_kernels_own(&mut self) {
+        self.kernels_own = self.entries.len();
+    }
+
+    /// Whether it is the kernel's own word who offers a symbol, and not that of somebody who was there first.
+    #[must_use]
+    pub fn is_kernels_word(&self, symbol: &str) -> bool {
+        self.index(symbol).is_some_and(|index| index < self.kernels_own)
     }
 
     /// Where a symbol stands in the table.

@@ -203,6 +203,26 @@ fn another_providers_symbol_is_not_to_be_declared_again() {
 }
 
 #[test]
+fn who_is_first_hides_nobody() {
+    let folder = folder();
+    // It sorts before the shim, and offers the same by name.
+    write(folder.path(), "aa_decoy.ko", exporting(Ko::importing("aa_decoy", &[]), "sg_shim_get").build());
+    for name in ["sg_shim", "sg_shim_ops"] {
+        write(folder.path(), &format!("{name}.ko"), bytes("6.1", name));
+    }
+    let way = "sg_shim_ops call input sg_shim:sg_shim_get dma_buf_get";
+    let kernels = ["--format", "json", "--symvers", "testdata/6.1/Module.symvers"];
+    let tree = folder.path().display().to_string();
+    assert_eq!(told(&check(&[&kernels[..], &[&tree]].concat()), "SG002"), [way]);
+    // Neither does a claim beside the kernel's own word.
+    let claim = write(folder.path(), "claim", "0x00000000\tsg_shim_get\textra/harmless\tEXPORT_SYMBOL\t\n");
+    let shims = [module("6.1", "sg_shim"), module("6.1", "sg_shim_ops")];
+    let shims = shims.each_ref().map(String::as_str);
+    assert_eq!(told(&check(&[&kernels[..], &["--symvers", &claim], &shims].concat()), "SG002"), [way]);
+    assert_eq!(told(&check(&[&["--format", "json", &claim], &shims[..]].concat()), "SG002"), [way]);
+}
+
+#[test]
 fn a_shim_that_is_there_twice_is_told() {
     let folder = folder();
     for place in ["one", "two"] {
