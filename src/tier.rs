@@ -47,6 +47,14 @@ pub struct Membership<'p> {
     pub entry: Option<&'p Family>,
 }
 
+impl Membership<'_> {
+    /// Whether the symbol gives access to a family that is judged.
+    #[must_use]
+    pub fn gives_access(&self) -> bool {
+        self.acquires && !self.watch_only
+    }
+}
+
 /// Finds the family of a symbol; `provided` is who exports it, where that is known.
 ///
 /// A symbol that is native and in no family acquires: whoever declared it so meant all of it.

@@ -58,7 +58,7 @@ fn gathered(facts: &ModuleFacts) -> Gathered {
     exports.add_reference(Reference { exports: known, modules: true });
     let provider = facts.name_or_of(LABEL);
     for export in &facts.exports {
-        exports.add(Provided { export: export.clone(), path: LABEL.into(), provider: provider.clone() });
+        exports.add_claim(Provided { export: export.clone(), path: LABEL.into(), provider: provider.clone() });
     }
     let modules = vec![Candidate { path: LABEL.to_owned(), facts: facts.clone(), proof: None, signature: None }];
     Gathered {

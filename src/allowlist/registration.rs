@@ -14,7 +14,7 @@ use super::demand::{self, Demand, RawDemands};
 use super::policy::{Policy, is_pattern};
 use super::source::{Fault, Place, SourceFile};
 use super::userspace::{Axis, RawRecord, Record, Userspace, read_record};
-use crate::module::ModuleName;
+use crate::module::{ModuleFacts, ModuleName};
 
 /// Who owes the open userspace for what a registered module gets at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +88,17 @@ pub struct Class {
     pub members: Members,
     /// What a module that is not the kernel's own may not import to be one; none if it can't be one.
     pub out_of_tree_without: Option<BTreeSet<String>>,
+}
+
+impl Members {
+    /// Whether a module of this name bears the mark of a member.
+    #[must_use]
+    pub fn has(&self, name: &ModuleName, facts: &ModuleFacts) -> bool {
+        match self {
+            Self::Named(names) => names.contains(name),
+            Self::Importing(marks) => facts.imports_one(marks),
+        }
+    }
 }
 
 /// What tells the members of a class.

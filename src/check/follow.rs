@@ -3,18 +3,17 @@
 //! the shipped tables alone.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rayon::prelude::*;
-
 use super::{Beside, Gathered, Source};
-use crate::allowlist::{Allowlists, Class, Kind, Members, Owes, Registration};
+use crate::allowlist::{Allowlists, Kind, Owes, Registration};
 use crate::exports::VMLINUX;
 use crate::gate::Candidate;
 use crate::input;
 use crate::module::graph::{self, Graph};
 use crate::module::{ModuleFacts, ModuleName, Stage};
-use crate::reach::table::{self, Known, Series};
+use crate::reach::table::{self, Series};
 use crate::reach::{Basis, Hop, Node, Question, Reach, Role};
 use crate::tier;
 
@@ -28,35 +27,35 @@ pub(super) enum Aim<'s> {
 }
 
 /// Follows the exports of all that is known.
-pub(super) fn follow(gathered: &Gathered, allowlists: &Allowlists, aim: Aim<'_>) -> Reach {
+pub(super) fn follow<'a>(gathered: &'a Gathered, allowlists: &'a Allowlists, aim: Aim<'_>) -> Reach {
     let Gathered { modules, context, .. } = gathered;
-    let known: Known<'_> = allowlists.tables.of(&series(gathered));
+    let known = allowlists.tables.of(&series(gathered));
     let family = |symbol: &str| match aim {
         Aim::Families => {
             let membership = tier::membership(&allowlists.policy, symbol, gathered.exports.get(symbol))?;
-            (membership.acquires && !membership.watch_only).then(|| Arc::from(&*membership.family))
+            membership.gives_access().then(|| Arc::from(&*membership.family))
         }
         Aim::Symbol(name) => (symbol == name).then(|| Arc::from(name)),
     };
     let acquires = |facts: &ModuleFacts| facts.imports.iter().any(|import| family(&import.name).is_some());
+    // Of a kernel's own module that is not registered by its name its class may say something.
+    let role_of = |facts: &ModuleFacts, name: &ModuleName, is_own: bool, registration: Option<&'a Registration>| {
+        let is_of_a_class = || is_own && !acquires(facts) && is_of_a_class(allowlists, facts, name);
+        if registration.is_none() && is_of_a_class() { Role::Silent } else { role(registration) }
+    };
     let judged = modules.iter().map(|candidate| {
         let Candidate { path, facts, proof, .. } = candidate;
         let name = facts.name_or_of(path);
         // Without anything that could prove a name, the claim stands until SG004 has spoken.
-        let is_claimed = !gathered.trust.knows_a_kernel() && facts.claims_intree();
+        let is_claimed = gathered.trust.leaves_to_claim(facts);
         let registration = allowlists.registrations.get(&name);
-        let role = match registration.filter(|registration| is_claimed || candidate.meets(&registration.proof)) {
-            None if (is_claimed || proof.is_some()) && !acquires(facts) => role_in_class(allowlists, facts, &name),
-            registration => role(registration),
-        };
+        let meant = registration.filter(|registration| is_claimed || candidate.meets(&registration.proof));
+        let role = role_of(facts, &name, is_claimed || proof.is_some(), meant);
         node(facts, name, (Basis::Input, proof.is_some()), role)
     });
     let beside = context.iter().map(|Beside { facts, path, .. }| {
         let name = facts.name_or_of(path);
-        let role = match allowlists.registrations.get(&name) {
-            None if !acquires(facts) => role_in_class(allowlists, facts, &name),
-            registration => role(registration),
-        };
+        let role = role_of(facts, &name, true, allowlists.registrations.get(&name));
         node(facts, name, (Basis::Context, true), role)
     });
     let tables: Vec<(&ModuleName, &[(&str, &Hop)])> = known.modules().collect();
@@ -102,9 +101,9 @@ pub(super) fn follow(gathered: &Gathered, allowlists: &Allowlists, aim: Aim<'_>)
             },
         }
     };
-    let reader = Graphs { gathered, tables: &tables, of_packages: Mutex::default() };
-    let graphs = |indices: &[usize]| reader.read(indices);
-    let mut reach = Reach::compute(&nodes, &Question { family: &family, offers: &offers, graphs: &graphs });
+    let graphs = Graphs { gathered, tables: &tables, of_packages: Mutex::default() };
+    let graph = |index: usize| graphs.of(index);
+    let mut reach = Reach::compute(&nodes, &Question { family: &family, offers: &offers, graph: &graph });
     reach.tables = known.tables;
     reach
 }
@@ -132,20 +131,14 @@ fn series(gathered: &Gathered) -> BTreeSet<Series> {
     if own.is_empty() { gathered.modules.iter().filter_map(|module| of(&module.facts)).collect() } else { own }
 }
 
-/// What the exports of a kernel's own module mean that is not registered by its name: a member of a class has the uAPI that all
-/// of it share, and so owes for itself.
-fn role_in_class<'a>(allowlists: &Allowlists, facts: &ModuleFacts, name: &ModuleName) -> Role<'a> {
-    let is_member = |class: &Class| match &class.members {
-        Members::Named(names) => names.contains(name),
-        Members::Importing(marks) => facts.imports.iter().any(|import| marks.contains(&*import.name)),
-    };
+/// Whether a module bears the mark of a class: it then has the uAPI that all of the class share, and so owes for itself.
+fn is_of_a_class(allowlists: &Allowlists, facts: &ModuleFacts, name: &ModuleName) -> bool {
     let mut classes = allowlists.classes.iter();
-    let is_of_one = classes.any(|class| matches!(&class.kind, Kind::Class(class) if is_member(class)));
-    if is_of_one { Role::Silent } else { Role::Shim }
+    classes.any(|class| matches!(&class.kind, Kind::Class(class) if class.members.has(name, facts)))
 }
 
 /// What a registration says that a module's exports mean.
-fn role(registration: Option<&Registration>) -> Role<'_> {
+pub(super) fn role(registration: Option<&Registration>) -> Role<'_> {
     match registration.map(|registration| &registration.kind) {
         None => Role::Shim,
         Some(Kind::Facade { owes: Owes::Importers, exports }) => Role::Facade(exports),
@@ -158,33 +151,31 @@ struct Graphs<'g> {
     gathered: &'g Gathered,
     tables: &'g [(&'g ModuleName, &'g [(&'g str, &'g Hop)])],
     /// Of modules in packages: a package is read once more, for all that could matter.
-    of_packages: Mutex<BTreeMap<usize, HashMap<String, Graph>>>,
+    of_packages: Mutex<BTreeMap<usize, HashMap<String, Arc<Graph>>>>,
 }
 
 impl Graphs<'_> {
-    fn read(&self, indices: &[usize]) -> Vec<Option<Graph>> {
-        indices.par_iter().map(|index| self.of(*index)).collect()
-    }
-
-    fn of(&self, index: usize) -> Option<Graph> {
+    /// The graph of a node: of a module that is judged, or else of one beside it, or else of a table.
+    fn of(&self, index: usize) -> Option<Arc<Graph>> {
         let Gathered { modules, sources, context, .. } = self.gathered;
-        let Some(module) = modules.get(index) else {
-            let beside = index - modules.len();
-            return match context.get(beside) {
-                Some(module) => input::read_graph(&module.file).ok(),
-                None => self.tables.get(beside - context.len()).map(|(_, hops)| table::graph(hops)),
+        let read = |path: &Path| input::read_graph(path).ok().map(Arc::new);
+        if let Some(Candidate { path, facts, .. }) = modules.get(index) {
+            return match (&facts.graph, sources.get(index)?) {
+                _ if facts.stage == Stage::BeforeModpost => None,
+                (Some(graph), _) => Some(Arc::clone(graph)),
+                (None, Source::File(file)) => read(file),
+                (None, Source::Package(package)) => self.of_package(*package, path),
             };
-        };
-        match (&module.facts.graph, sources.get(index)?) {
-            _ if module.facts.stage == Stage::BeforeModpost => None,
-            (Some(graph), _) => Some(Graph::clone(graph)),
-            (None, Source::File(path)) => input::read_graph(path).ok(),
-            (None, Source::Package(package)) => self.of_package(*package, &module.path),
+        }
+        let beside = index - modules.len();
+        match context.get(beside) {
+            Some(Beside { facts, file, .. }) => facts.graph.clone().or_else(|| read(file)),
+            None => self.tables.get(beside - context.len()).map(|(_, hops)| Arc::new(table::graph(hops))),
         }
     }
 
     /// The graph of a module in a package: the package is read once more, for all of its modules that could matter.
-    fn of_package(&self, package: usize, label: &str) -> Option<Graph> {
+    fn of_package(&self, package: usize, label: &str) -> Option<Arc<Graph>> {
         let mut read = self.of_packages.lock().unwrap_or_else(PoisonError::into_inner);
         let graphs = read.entry(package).or_insert_with(|| {
             let Gathered { modules, packages, .. } = self.gathered;
@@ -195,7 +186,8 @@ impl Graphs<'_> {
                 .collect();
             let wanted = |label: &str| exporting.contains(label);
             let graphs = packages.get(package).map(|package| input::read_graphs(package, &wanted));
-            graphs.and_then(Result::ok).into_iter().flatten().collect()
+            let read = graphs.and_then(Result::ok).into_iter().flatten();
+            read.map(|(label, graph)| (label, Arc::new(graph))).collect()
         });
         graphs.get(label).cloned()
     }

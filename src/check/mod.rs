@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use crate::allowlist::{Allowlists, Kind, Owes};
+use crate::allowlist::{Allowlists, Kind};
 use crate::exports::{ExportTable, Provided};
 use crate::gate::{Candidate, Context, Finding, Judgement};
 use crate::input::{self, Asked, Collected, InputError, InputErrorKind, Inputs, Labelled, ModuleFile, PackageFile};
 use crate::module::name::provider_path;
 use crate::module::{ModuleFacts, graph};
-use crate::reach::Reach;
+use crate::reach::{Reach, Role};
 use crate::tier;
 use crate::trust::{self, Keys, Named, Origin, Proof, Trust, TrustError};
 use follow::Aim;
@@ -300,11 +300,7 @@ fn provided<'f>(path: &str, facts: &'f ModuleFacts) -> impl Iterator<Item = Prov
 fn leading(allowlists: &Allowlists) -> HashSet<&str> {
     let mut leading = HashSet::new();
     for (module, export) in allowlists.tables.leading() {
-        let passes_on = match allowlists.registrations.get(module).map(|registration| &registration.kind) {
-            None | Some(Kind::Facade { owes: Owes::Importers, .. }) => true,
-            Some(_) => false,
-        };
-        if passes_on {
+        if !matches!(follow::role(allowlists.registrations.get(module)), Role::Silent) {
             leading.insert(export);
         }
     }

@@ -98,6 +98,16 @@ pub struct Export {
 }
 
 impl Export {
+    /// Under which terms it is offered: its kind, and its namespace if it has one.
+    #[must_use]
+    pub fn terms(&self) -> String {
+        let kind = self.symvers_type();
+        match &self.namespace {
+            Some(namespace) => format!("{kind}, namespace {namespace}"),
+            None => kind.to_owned(),
+        }
+    }
+
     /// Whether more modules may have it than the other: by its licence class, or because no namespace is asked for.
     #[must_use]
     pub fn is_looser_than(&self, other: &Self) -> bool {

@@ -16,7 +16,7 @@ pub(super) fn of<'a>(subject: &Subject<'a>) -> Option<&'a Registration> {
         let Kind::Class(class) = &registration.kind else { return false };
         let claims = || match &class.members {
             Members::Named(_) => true,
-            Members::Importing(_) => subject.facts.claims_intree() && !subject.context.trust.knows_a_kernel(),
+            Members::Importing(_) => subject.context.trust.leaves_to_claim(subject.facts),
         };
         fits(subject, class, &registration.families)
             && (subject.is_kernels_own() || takes_in(subject, registration) || claims())
@@ -25,12 +25,8 @@ pub(super) fn of<'a>(subject: &Subject<'a>) -> Option<&'a Registration> {
 
 /// Whether it gets at the class's families through its facades alone, and bears the mark of a member.
 fn fits(subject: &Subject<'_>, class: &Class, families: &BTreeSet<String>) -> bool {
-    let is_member = match &class.members {
-        Members::Named(names) => names.contains(&subject.name),
-        Members::Importing(imports) => imports_one(subject, imports),
-    };
     let owed = || subject.through.iter().filter(|through| through.way.owes);
-    is_member
+    class.members.has(&subject.name, subject.facts)
         && !subject.acquires()
         && owed().all(|through| families.contains(&*through.way.family))
         && owed().all(|through| through.way.facade().is_some_and(|facade| class.through.contains(facade)))
@@ -39,9 +35,5 @@ fn fits(subject: &Subject<'_>, class: &Class, families: &BTreeSet<String>) -> bo
 /// Whether its class takes in modules that are not the kernel's own, and this is one.
 pub(super) fn takes_in(subject: &Subject<'_>, registration: &Registration) -> bool {
     let Kind::Class(Class { out_of_tree_without: Some(without), .. }) = &registration.kind else { return false };
-    !imports_one(subject, without)
-}
-
-fn imports_one(subject: &Subject<'_>, symbols: &BTreeSet<String>) -> bool {
-    subject.facts.imports.iter().any(|import| symbols.contains(&*import.name))
+    !subject.facts.imports_one(without)
 }

@@ -42,7 +42,7 @@ impl ResolvedImport<'_> {
     /// Whether it gives access to a family that is judged.
     #[must_use]
     pub fn acquires(&self) -> bool {
-        self.membership.as_ref().is_some_and(|membership| membership.acquires && !membership.watch_only)
+        self.membership.as_ref().is_some_and(Membership::gives_access)
     }
 
     /// Its namespace, where that is known.
@@ -57,13 +57,7 @@ impl ResolvedImport<'_> {
         let name = &self.import.name;
         match self.provided {
             None => name.to_string(),
-            Some(provided) => {
-                let namespace = match &provided.export.namespace {
-                    Some(namespace) => format!(", namespace {namespace}"),
-                    None => String::new(),
-                };
-                format!("{name} ({}, {}{namespace})", provided.provider, provided.export.symvers_type())
-            }
+            Some(provided) => format!("{name} ({}, {})", provided.provider, provided.export.terms()),
         }
     }
 }

@@ -22,6 +22,7 @@ mod second_reader;
 pub mod signature;
 mod versions;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use object::elf::{ET_REL, SHT_SYMTAB};
@@ -186,6 +187,12 @@ impl ModuleFacts {
     #[must_use]
     pub fn is_gpl_compatible(&self) -> bool {
         self.modinfo.first("license").is_some() && self.modinfo.all("license").all(license::is_gpl_compatible)
+    }
+
+    /// Whether it imports one of these symbols.
+    #[must_use]
+    pub fn imports_one(&self, symbols: &BTreeSet<String>) -> bool {
+        self.imports.iter().any(|import| symbols.contains(&*import.name))
     }
 
     /// Whether it claims to come from the kernel's own tree (`intree=Y`); nothing proves it.

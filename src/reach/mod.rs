@@ -69,8 +69,8 @@ pub struct Question<'q> {
     pub family: &'q (dyn Fn(&str) -> Option<Arc<str>> + Sync),
     /// Whether the module of this index is who offers a symbol: anybody can say so.
     pub offers: &'q (dyn Fn(usize, &str) -> bool + Sync),
-    /// Reads the graphs of the modules of these indices; what can't be read is taken as a whole.
-    pub graphs: &'q (dyn Fn(&[usize]) -> Vec<Option<Graph>> + Sync),
+    /// Reads the graph of the module of this index; what can't be read is taken as a whole.
+    pub graph: &'q (dyn Fn(usize) -> Option<Arc<Graph>> + Sync),
 }
 
 impl std::fmt::Debug for Question<'_> {
@@ -97,11 +97,11 @@ impl Reach {
         let mut ways: HashMap<Box<str>, Ways> = HashMap::new();
         while !dirty.is_empty() {
             let batch: Vec<usize> = std::mem::take(&mut dirty).into_iter().collect();
-            read(nodes, question, &batch, &walks);
             let found: Vec<Vec<(Box<str>, Reached)>> = batch
                 .par_iter()
                 .filter_map(|index| {
-                    let (node, walk) = (nodes.get(*index)?, walks.get(*index)?.get()?);
+                    let (node, walk) = (nodes.get(*index)?, walks.get(*index)?);
+                    let walk = walk.get_or_init(|| Walk::new(node.graph((question.graph)(*index))));
                     let mut found = node.exports(walk, &|import| match (question.family)(import) {
                         Some(family) => vec![Reached::acquiring(family, import)],
                         None => ways.get(import).into_iter().flat_map(BTreeMap::values).cloned().collect(),
@@ -137,20 +137,6 @@ impl Reach {
     pub fn exports(&self) -> BTreeMap<&str, &[Reached]> {
         // The map is sorted here, so that its order is nobody's.
         self.by_symbol.iter().map(|(symbol, reached)| (&**symbol, reached.as_slice())).collect()
-    }
-}
-
-/// Reads the graphs of those modules of a batch that were not looked into yet.
-fn read(nodes: &[Node<'_>], question: &Question<'_>, batch: &[usize], walks: &[OnceLock<Walk>]) {
-    let is_new = |index: &usize| walks.get(*index).is_some_and(|walk| walk.get().is_none());
-    let new: Vec<usize> = batch.iter().copied().filter(is_new).collect();
-    let graphs = (question.graphs)(&new);
-    for (index, graph) in new.into_iter().zip(graphs) {
-        if let (Some(node), Some(walk)) = (nodes.get(index), walks.get(index)) {
-            // Of an export that the graph does not know nothing could be told: not even that it leads nowhere.
-            let graph = graph.filter(|graph| node.is_told_by(graph)).unwrap_or_else(|| node.whole());
-            walk.get_or_init(|| Walk::new(graph));
-        }
     }
 }
 
@@ -191,9 +177,13 @@ impl Node<'_> {
         found
     }
 
-    fn is_told_by(&self, graph: &Graph) -> bool {
-        let told: HashSet<&str> = graph.exports.iter().map(|(export, _)| &**export).collect();
-        self.exports.iter().all(|export| told.contains(export))
+    /// Its graph, if that was read. Of an export that it does not know nothing could be told: not even that it leads nowhere.
+    fn graph(&self, read: Option<Arc<Graph>>) -> Arc<Graph> {
+        let is_told_by = |graph: &Graph| {
+            let told: HashSet<&str> = graph.exports.iter().map(|(export, _)| &**export).collect();
+            self.exports.iter().all(|export| told.contains(export))
+        };
+        read.filter(|graph| is_told_by(graph)).unwrap_or_else(|| Arc::new(self.whole()))
     }
 
     /// The module as one part, of which nothing can be told apart.
@@ -269,8 +259,8 @@ mod tests {
         let family = |symbol: &str| (symbol == "dma_buf_get").then(|| Arc::from("dma-buf"));
         // What begins with a module's name is offered by it alone.
         let offers = |index: usize, symbol: &str| !symbol.starts_with("one_") || nodes[index].name.as_str() == "one";
-        let graphs = |indices: &[usize]| indices.iter().map(|index| graph(*index)).collect();
-        Reach::compute(nodes, &Question { family: &family, offers: &offers, graphs: &graphs })
+        let graph = |index: usize| graph(index).map(Arc::new);
+        Reach::compute(nodes, &Question { family: &family, offers: &offers, graph: &graph })
     }
 
     fn way(reach: &Reach, export: &str) -> Option<(Grade, bool, String)> {

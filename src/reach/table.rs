@@ -51,17 +51,11 @@ impl Series {
     }
 }
 
-/// What one export of a series leads to.
-#[derive(Debug, Clone, Default)]
-struct Seen {
-    /// The ways out of its module; none if it leads nowhere.
-    hops: Vec<Hop>,
-}
-
 /// What the exports of one series lead to, by name.
 #[derive(Debug, Clone, Default)]
 pub struct Table {
-    exports: BTreeMap<Box<str>, Seen>,
+    /// The ways of each export out of its module; none if it leads nowhere.
+    exports: BTreeMap<Box<str>, Vec<Hop>>,
 }
 
 /// Why a text is no table.
@@ -80,8 +74,7 @@ impl Table {
         let mut table = Self::default();
         for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with('#')) {
             let (export, hop) = hop(line).map_err(|message| TableError { line: index + 1, message })?;
-            let seen = table.exports.entry(export.into()).or_default();
-            seen.hops.extend(hop);
+            table.exports.entry(export.into()).or_default().extend(hop);
         }
         Ok(table)
     }
@@ -142,7 +135,7 @@ impl Tables {
     /// The names of all exports that lead anywhere in any series, with their modules.
     pub fn leading(&self) -> impl Iterator<Item = (&ModuleName, &str)> {
         let exports = self.series.values().flat_map(|table| &table.exports);
-        exports.flat_map(|(export, seen)| seen.hops.iter().map(move |hop| (&hop.module, &**export)))
+        exports.flat_map(|(export, hops)| hops.iter().map(move |hop| (&hop.module, &**export)))
     }
 
     /// What is known of these series, or of the newest if there are none. What the table of one, or else the nearest, does not
@@ -179,8 +172,8 @@ impl<'t> Known<'t> {
     fn add(&mut self, nearest: &[(Series, &'t Table)]) {
         let mut told: BTreeSet<&str> = BTreeSet::new();
         for (_, table) in nearest {
-            for (export, seen) in table.exports.iter().filter(|(export, _)| !told.contains(&***export)) {
-                for hop in &seen.hops {
+            for (export, hops) in table.exports.iter().filter(|(export, _)| !told.contains(&***export)) {
+                for hop in hops {
                     self.modules.entry(&hop.module).or_default().push((export, hop));
                 }
             }

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Ways within one module, backwards from an import.
 
+use std::sync::Arc;
+
 use crate::module::graph::{Grade, Graph, Target};
 
 /// A module's graph, with its links turned round.
 #[derive(Debug)]
 pub(super) struct Walk {
-    pub(super) graph: Graph,
+    pub(super) graph: Arc<Graph>,
     /// What links to each part.
     to_parts: Vec<Vec<(u32, Grade)>>,
     /// What links to each import.
@@ -40,7 +42,7 @@ pub(super) struct Way<'w> {
 const STEPS: usize = 40;
 
 impl Walk {
-    pub(super) fn new(graph: Graph) -> Self {
+    pub(super) fn new(graph: Arc<Graph>) -> Self {
         let mut to_parts = vec![Vec::new(); graph.parts.len()];
         let mut to_imports = vec![Vec::new(); graph.imports.len()];
         for (from, links) in (0_u32..).zip(&graph.links) {

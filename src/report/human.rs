@@ -8,7 +8,7 @@ use anstyle::Style;
 
 use super::style::{DENY, FAINT, GOOD, NOTE, STRONG, WARN};
 use super::{CheckReport, Told, standing_phrase, waiver_phrase};
-use crate::gate::{Finding, Judgement, Severity, Subject, Verdict};
+use crate::gate::{Finding, Judgement, Severity, Subject, Through, Verdict};
 use crate::text;
 
 /// Symbols shown of a module before the rest is only counted.
@@ -100,15 +100,19 @@ fn families(judgement: &Judgement<'_>) -> String {
     let subject = &judgement.subject;
     let imports = subject.family_imports().filter_map(|import| import.membership.as_ref());
     let mut names: Vec<&str> = imports.map(|membership| &*membership.family).collect();
-    names.extend(subject.gets_at().into_keys());
+    let mut gets_at = subject.gets_at();
+    names.extend(gets_at.keys());
     let mut seen = BTreeSet::new();
     names.retain(|name| seen.insert(*name));
-    let parts: Vec<String> = names.into_iter().map(|family| format!("{family} ({})", ways(subject, family))).collect();
-    parts.join(", ")
+    let parts = names.into_iter().map(|family| {
+        let through = gets_at.remove(family).map(|access| access.through).unwrap_or_default();
+        format!("{family} ({})", ways(subject, family, &through))
+    });
+    parts.collect::<Vec<_>>().join(", ")
 }
 
 /// By which symbols a module has to do with one family.
-fn ways(subject: &Subject<'_>, family: &str) -> String {
+fn ways(subject: &Subject<'_>, family: &str, through: &[&Through<'_>]) -> String {
     let of_family = |acquires: bool| {
         subject.family_imports().filter(move |import| {
             import.membership.as_ref().is_some_and(|of| of.family == family && of.acquires == acquires)
@@ -116,8 +120,7 @@ fn ways(subject: &Subject<'_>, family: &str) -> String {
     };
     // What gives access first; the rest only lets go or asks.
     let direct: Vec<&str> = of_family(true).chain(of_family(false)).map(|import| &*import.import.name).collect();
-    let through = subject.gets_at().remove(family).map(|access| access.through).unwrap_or_default();
-    let mut through: Vec<&str> = through.into_iter().map(|through| through.import).collect();
+    let mut through: Vec<&str> = through.iter().map(|through| through.import).collect();
     through.dedup();
     let mut parts = Vec::new();
     if !direct.is_empty() {

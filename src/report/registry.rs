@@ -15,7 +15,7 @@ use crate::exports::ExportTable;
 use crate::gate::{Candidate, Judgement, Severity};
 use crate::module::ModuleName;
 use crate::text;
-use crate::tier;
+use crate::tier::{self, Membership};
 
 /// A registration in one line.
 #[derive(Debug, Serialize)]
@@ -216,7 +216,7 @@ pub fn new(
     let mut symbols: Vec<&str> = Vec::new();
     for import in &facts.imports {
         let membership = tier::membership(&allowlists.policy, &import.name, exports.get(&import.name));
-        if let Some(membership) = membership.filter(|membership| membership.acquires && !membership.watch_only) {
+        if let Some(membership) = membership.filter(Membership::gives_access) {
             symbols.push(&import.name);
             if !families.contains(&membership.family.to_string()) {
                 families.push(membership.family.to_string());

@@ -203,6 +203,12 @@ impl Trust {
         !self.sources.is_empty()
     }
 
+    /// Whether a module's claim to be the kernel's own stands, because nothing that was named could prove it.
+    #[must_use]
+    pub fn leaves_to_claim(&self, facts: &ModuleFacts) -> bool {
+        !self.knows_a_kernel() && facts.claims_intree()
+    }
+
     /// Whether a module is the kernel's own by where it was read from, or by what its signature came to.
     #[must_use]
     pub fn prove(&self, origin: Origin<'_>, name: &ModuleName, signature: Option<&Verdict>) -> Option<Proof> {

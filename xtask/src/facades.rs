@@ -111,7 +111,6 @@ fn policy_alone() -> Result<Allowlists, TaskError> {
 }
 
 fn follow(kernel: Kernel) -> Result<Followed, TaskError> {
-    let failed = |error: &dyn std::fmt::Display| TaskError::Other(error.to_string());
     let allowlists = policy_alone()?;
     let inputs = Inputs {
         paths: vec![kernel.modules.clone()],
@@ -120,10 +119,11 @@ fn follow(kernel: Kernel) -> Result<Followed, TaskError> {
         ..Inputs::default()
     };
     let own = Named { builds: vec![kernel.modules.clone()], ..Named::default() };
-    let mut gathered = Gathered::read(&inputs, &own, &allowlists).map_err(|error| failed(&error))?;
+    let mut gathered =
+        Gathered::read(&inputs, &own, &allowlists).map_err(|error| TaskError::Other(error.to_string()))?;
+    let alone = std::mem::take(&mut gathered.reach);
     gathered.follow(&embedded()?);
-    let registered = std::mem::take(&mut gathered.reach);
-    gathered.follow(&allowlists);
+    let registered = std::mem::replace(&mut gathered.reach, alone);
     Ok(Followed { kernel, gathered, registered })
 }
 
@@ -212,8 +212,7 @@ fn list(one: &Followed) -> Result<String, TaskError> {
         for import in &module.facts.imports {
             let provided = gathered.exports.get(&import.name);
             if let Some(of) = symgate::tier::membership(&policy, &import.name, provided)
-                && of.acquires
-                && !of.watch_only
+                && of.gives_access()
             {
                 take(&of.family, (0, "direct"));
             }

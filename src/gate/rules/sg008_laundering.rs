@@ -39,10 +39,7 @@ fn check(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
         let shown: Vec<String> =
             exports.iter().map(|(export, _)| format!("{} ({})", export.name, export.symvers_type())).collect();
         let symbol = &way.symbol;
-        let reached = subject.context.look_up(symbol).0.map(|provided| {
-            let namespace = provided.export.namespace.as_ref().map(|name| format!(", namespace {name}"));
-            format!(" ({}{})", provided.export.symvers_type(), namespace.unwrap_or_default())
-        });
+        let reached = subject.context.look_up(symbol).0.map(|provided| format!(" ({})", provided.export.terms()));
         drafts.push(
             Draft {
                 family: Some(family.to_owned()),

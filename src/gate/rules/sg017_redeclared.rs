@@ -44,9 +44,7 @@ fn check(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
 /// How an export was known before.
 fn told(subject: &Subject<'_>, export: &Export) -> Option<String> {
     let first = subject.context.exports.get(&export.name)?;
-    let namespace = first.export.namespace.as_ref().map(|name| format!(", namespace {name}"));
-    let (own, namespace) = (export.symvers_type(), namespace.unwrap_or_default());
-    Some(format!("{} as {own} (from {}, {}{namespace})", export.name, first.provider, first.export.symvers_type()))
+    Some(format!("{} as {} (from {}, {})", export.name, export.symvers_type(), first.provider, first.export.terms()))
 }
 
 /// Whether it matters to a family who offers this symbol.

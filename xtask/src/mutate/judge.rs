@@ -51,7 +51,7 @@ pub fn exports(path: &Path) -> Result<ExportTable, TaskError> {
 pub fn acquiring(allowlists: &Allowlists, exports: &ExportTable) -> Vec<String> {
     let acquires = |provided: &&Provided| {
         let membership = tier::membership(&allowlists.policy, &provided.export.name, Some(provided));
-        membership.is_some_and(|membership| membership.acquires && !membership.watch_only)
+        membership.is_some_and(|membership| membership.gives_access())
     };
     exports.entries().iter().filter(acquires).map(|provided| provided.export.name.to_string()).collect()
 }
