@@ -12,7 +12,7 @@ use crate::exports::VMLINUX;
 use crate::gate::Candidate;
 use crate::input;
 use crate::module::graph::{self, Graph};
-use crate::module::{ModuleFacts, ModuleName, Stage};
+use crate::module::{ModuleFacts, ModuleName};
 use crate::reach::table::{self, Series};
 use crate::reach::{Basis, Hop, Node, Question, Reach, Role};
 use crate::tier;
@@ -161,7 +161,6 @@ impl Graphs<'_> {
         let read = |path: &Path| input::read_graph(path).ok().map(Arc::new);
         if let Some(Candidate { path, facts, .. }) = modules.get(index) {
             return match (&facts.graph, sources.get(index)?) {
-                _ if facts.stage == Stage::BeforeModpost => None,
                 (Some(graph), _) => Some(Arc::clone(graph)),
                 (None, Source::File(file)) => read(file),
                 (None, Source::Package(package)) => self.of_package(*package, path),

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 
 use super::elf::{Elf, Relocation, Section, Symbols, until_nul};
+use super::graph::Place;
 use super::problem::{Problem, loaded_section};
 use crate::exports::{Class, Export, USERSPACE_GPL_LICENCE};
 use crate::{limits, text};
@@ -40,6 +41,20 @@ pub(super) fn read(elf: &Elf<'_>, symbols: &Symbols<'_>, problems: &mut Vec<Prob
         problems.push(Problem::ExportMarks { count, first: first.into() });
     }
     exports
+}
+
+/// The marked exports by name, each with the place of what it exports; none where that can't be told.
+pub(super) fn places<'d>(elf: &Elf<'d>, symbols: &Symbols<'d>) -> Vec<(&'d str, Option<Place>)> {
+    let mut places = Vec::new();
+    for (index, section) in elf.named(b".export_symbol") {
+        let labels = labels(symbols, index);
+        for pointer in elf.relocations(index).unwrap_or_default().iter().take(limits::EXPORTS) {
+            let word = || elf.u32_at(elf.data(section), pointer.offset).map(|word| i64::from(word.cast_signed()));
+            let name = labels.range(..=pointer.offset).next_back();
+            places.extend(name.map(|(_, name)| (*name, Place::of(symbols, pointer, word()))));
+        }
+    }
+    places
 }
 
 /// Whether a file has exports that modpost has not seen, of any kernel: no finished module has.

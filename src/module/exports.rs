@@ -54,8 +54,7 @@ pub(super) fn read(elf: &Elf<'_>, symbols: &Symbols<'_>, problems: &mut Vec<Prob
 pub(super) fn read_before_modpost(elf: &Elf<'_>, symbols: &Symbols<'_>, problems: &mut Vec<Problem>) -> Vec<Export> {
     let mut exports = export_marks::read(elf, symbols, problems);
     for (index, section) in elf.sections().iter().enumerate() {
-        let own = |table: &str| section.name.strip_prefix(b"_")?.strip_prefix(table.as_bytes())?.strip_prefix(b"+");
-        let Some((_, _, class)) = TABLES.iter().find(|(table, ..)| own(table).is_some()) else { continue };
+        let Some((_, _, class)) = TABLES.iter().find(|(table, ..)| is_own_table(section, table)) else { continue };
         match Table::open(elf, symbols, index, section) {
             Ok(table) => {
                 let crcs = Crcs::none(elf, symbols);
@@ -67,16 +66,22 @@ pub(super) fn read_before_modpost(elf: &Elf<'_>, symbols: &Symbols<'_>, problems
     by_name(exports, problems)
 }
 
-/// The exports of a finished module by name, each with the place of what it exports; none where that can't be told.
+/// Whether a section is what an object has of a table for one of its exports.
+fn is_own_table(section: &Section<'_>, table: &str) -> bool {
+    let own = || section.name.strip_prefix(b"_")?.strip_prefix(table.as_bytes())?.strip_prefix(b"+");
+    own().is_some()
+}
+
+/// The exports by name, each with the place of what it exports; none where that can't be told.
 pub(super) fn places<'d>(elf: &Elf<'d>, symbols: &Symbols<'d>) -> Vec<(&'d str, Option<Place>)> {
-    let mut places = Vec::new();
-    for (table, ..) in TABLES {
-        let Some((index, section)) = elf.named(table.as_bytes()).next() else { continue };
+    let mut places = export_marks::places(elf, symbols);
+    for (index, section) in elf.sections().iter().enumerate() {
+        if !TABLES.iter().any(|(table, ..)| section.name == table.as_bytes() || is_own_table(section, table)) {
+            continue;
+        }
         let Ok(table) = Table::open(elf, symbols, index, section) else { continue };
         for entry in (0..table.count.min(limits::EXPORTS as u64)).map(|index| index * table.entry()) {
-            let place = table
-                .target(entry)
-                .and_then(|(section, offset)| Some(Place { section: u32::try_from(section).ok()?, offset }));
+            let place = table.relocations.get(&entry).and_then(|to| Place::of(symbols, to, table.in_place(entry)));
             places.extend(table.names(entry).map(|(name, _)| (name, place)));
         }
     }
@@ -216,16 +221,8 @@ impl<'e, 'd> Table<'e, 'd> {
 
     /// Section and offset that the field at `offset` points to.
     fn target(&self, offset: u64) -> Option<(usize, u64)> {
-        let relocation = self.relocations.get(&offset)?;
-        let symbol = self.symbols.get(relocation.symbol as usize)?;
-        let addend = match relocation.addend {
-            Some(addend) => addend,
-            None => self.in_place(offset)?,
-        };
-        if symbol.is_undefined() || symbol.section >= elf::SHN_LORESERVE {
-            return None;
-        }
-        Some((usize::from(symbol.section), symbol.value.checked_add_signed(addend)?))
+        let place = Place::of(self.symbols, self.relocations.get(&offset)?, self.in_place(offset))?;
+        Some((place.section as usize, place.offset))
     }
 
     /// The addend that a REL machine keeps in the field itself.

@@ -101,7 +101,8 @@ impl Reach {
                 .par_iter()
                 .filter_map(|index| {
                     let (node, walk) = (nodes.get(*index)?, walks.get(*index)?);
-                    let walk = walk.get_or_init(|| Walk::new(node.graph((question.graph)(*index))));
+                    let walk =
+                        walk.get_or_init(|| Walk::new(node.graph((question.graph)(*index)), !node.is_kernels_own));
                     let mut found = node.exports(walk, &|import| match (question.family)(import) {
                         Some(family) => vec![Reached::acquiring(family, import)],
                         None => ways.get(import).into_iter().flat_map(BTreeMap::values).cloned().collect(),
@@ -327,6 +328,31 @@ mod tests {
         assert_eq!((grade, owes), (Grade::Call, true));
         assert!(via.starts_with("f0:f0 f1:f1 ") && via.ends_with(" f199:f199 dma_buf_get"), "{via}");
         assert!(via.split(' ').count() < 100, "{via}");
+    }
+
+    /// Of a module whose exports are named for what they are.
+    #[test]
+    fn every_way_is_found_and_what_is_built_alike_is_none() {
+        for bytes in [
+            &include_bytes!("../../testdata/6.1/reach/sg_shim_routes.ko")[..],
+            include_bytes!("../../testdata/7.2/reach/sg_shim_routes.ko"),
+        ] {
+            let facts = ModuleFacts::read(Bytes::in_memory(bytes)).unwrap();
+            let graph = Graph::read(Bytes::in_memory(bytes)).unwrap();
+            let reach = compute(&[("sg_shim_routes", Role::Shim, facts.clone(), graph)]);
+            let exports = || facts.exports.iter().map(|export| &*export.name);
+            assert_eq!(exports().count(), 19);
+            for export in exports() {
+                assert_eq!(!reach.of(export).is_empty(), export.starts_with("sg_route_"), "{export}");
+            }
+            let grade = |export: &str| way(&reach, export).map(|(grade, ..)| grade);
+            for by_call in ["static_key", "alternative", "fault", "label", "call", "feature"] {
+                assert_eq!(grade(&format!("sg_route_{by_call}")), Some(Grade::Call), "{by_call}");
+            }
+            for by_table in ["pointer", "ops", "notifier", "work", "exit", "static_call"] {
+                assert_eq!(grade(&format!("sg_route_{by_table}")), Some(Grade::Table), "{by_table}");
+            }
+        }
     }
 
     #[test]

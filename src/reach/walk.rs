@@ -42,18 +42,19 @@ pub(super) struct Way<'w> {
 const STEPS: usize = 40;
 
 impl Walk {
-    pub(super) fn new(graph: Arc<Graph>) -> Self {
+    /// With what code puts into data when it runs, or without.
+    pub(super) fn new(graph: Arc<Graph>, with_stored: bool) -> Self {
         let mut to_parts = vec![Vec::new(); graph.parts.len()];
         let mut to_imports = vec![Vec::new(); graph.imports.len()];
-        for (from, links) in (0_u32..).zip(&graph.links) {
-            for link in links {
-                let into = match link.to {
-                    Target::Part(part) => to_parts.get_mut(part as usize),
-                    Target::Import(import) => to_imports.get_mut(import as usize),
-                };
-                if let Some(into) = into {
-                    into.push((from, link.grade));
-                }
+        let links = (0_u32..).zip(&graph.links).flat_map(|(from, links)| links.iter().map(move |link| (from, link)));
+        let stored = graph.stored.iter().filter(|_| with_stored).map(|(from, link)| (*from, link));
+        for (from, link) in links.chain(stored) {
+            let into = match link.to {
+                Target::Part(part) => to_parts.get_mut(part as usize),
+                Target::Import(import) => to_imports.get_mut(import as usize),
+            };
+            if let Some(into) = into {
+                into.push((from, link.grade));
             }
         }
         Self { graph, to_parts, to_imports }

@@ -43,7 +43,16 @@ const PASSES: [Pass; 5] = [
     },
     // What gets at a family through the exports of others.
     Pass {
-        modules: &["sg_shim", "sg_shim_ops", "sg_shim_default", "sg_shim_user", "sg_shim_safe", "sg_prime", "sg_iio"],
+        modules: &[
+            "sg_shim",
+            "sg_shim_ops",
+            "sg_shim_default",
+            "sg_shim_user",
+            "sg_shim_safe",
+            "sg_prime",
+            "sg_iio",
+            "sg_shim_routes",
+        ],
         options: "",
         before: None,
         folder: "reach",

@@ -6,24 +6,25 @@
 //! call where the code branches, and goes through a table where it takes an address or data holds one. Only what an
 //! export leads to is looked at.
 
-mod anchors;
 mod code;
+mod links;
 mod parts;
 mod references;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 
-use object::elf::SHT_SYMTAB;
+use object::elf::{SHN_LORESERVE, SHT_SYMTAB};
 use serde::Serialize;
 
 use super::bytes::Bytes;
-use super::elf::{Elf, ElfError, Machine, Symbol, Symbols};
+use super::elf::{Elf, ElfError, Machine, Relocation, Symbol, Symbols};
 use super::{exports, signature};
 use crate::text;
 use code::Code;
-use parts::Parts;
-use references::{Ending, References};
+use links::Links;
+use parts::{Extents, Parts};
+use references::References;
 
 /// How something leads somewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -69,6 +70,8 @@ pub struct Graph {
     pub parts: Vec<Box<str>>,
     /// The links of each part, sorted.
     pub links: Vec<Vec<Link>>,
+    /// More of them, from data: what code puts there when it runs. Whether anything gets it from there nobody can tell for sure.
+    pub stored: Vec<(u32, Link)>,
     /// The parts that are exported, by the names of the exports.
     pub exports: Vec<(Box<str>, u32)>,
     /// The names of the imports.
@@ -84,7 +87,7 @@ pub fn is_readable(machine: Machine) -> bool {
 }
 
 impl Graph {
-    /// Reads the graph of a finished module.
+    /// Reads the graph of a module.
     pub fn read(bytes: Bytes<'_>) -> Result<Self, ElfError> {
         let signed = signature::find(bytes).ok().flatten();
         let elf = Elf::parse(signed.map_or(bytes, |signature| bytes.up_to(signature.offset)))?;
@@ -97,73 +100,24 @@ impl Graph {
     /// The graph of what can be told apart; nothing if that is nothing.
     fn of_parts(elf: &Elf<'_>, symbols: &Symbols<'_>, exported: &[(&str, Option<Place>)]) -> Option<Self> {
         let starts: Vec<Place> = exported.iter().map(|(_, place)| *place).collect::<Option<_>>()?;
-        let references = References::from(elf, symbols, &starts)?;
-        let parts = Parts::new(elf, symbols, &references, &starts);
-        let mut graph = Self { links: vec![Vec::new(); parts.len()], parts: parts.names(), ..Self::default() };
-        let mut imports: BTreeMap<&str, u32> = BTreeMap::new();
-        for reference in references.all() {
-            let Some(from) = parts.at(reference.from) else { continue };
-            let to = match reference.to {
-                references::Referent::Place(place) => match parts.at(place) {
-                    Some(to) if to != from => Target::Part(to),
-                    _ => continue,
-                },
-                references::Referent::Import(symbol) => {
-                    let name = symbols.get(symbol as usize).and_then(|symbol| symbols.name(&symbol));
-                    let Some(name) = name.and_then(text::symbol) else { continue };
-                    let next = u32::try_from(imports.len()).ok()?;
-                    Target::Import(*imports.entry(name).or_insert(next))
-                }
-            };
-            if let Some(links) = graph.links.get_mut(from as usize) {
-                links.push(Link { to, grade: reference.grade });
-            }
-        }
-        graph.fall_through(symbols, &parts, &references);
+        let extents = Extents::new(symbols);
+        let references = References::from(elf, symbols, &extents, &starts)?;
+        let parts = Parts::new(elf, symbols, &extents, &references, &starts);
+        let mut links = Links::new(elf, symbols, &parts, &references);
+        links.fall_through();
+        let mut graph = links.graph;
         for links in &mut graph.links {
             links.sort_unstable();
             links.dedup();
         }
-        let mut names: Vec<_> = imports.into_iter().collect();
-        names.sort_unstable_by_key(|(_, index)| *index);
-        graph.imports = names.into_iter().map(|(name, _)| name.into()).collect();
+        graph.stored.sort_unstable();
+        graph.stored.dedup();
         graph.exports = exported
             .iter()
             .zip(&starts)
             .filter_map(|((name, _), place)| Some(((*name).into(), parts.at(*place)?)))
             .collect();
         Some(graph)
-    }
-
-    /// Code that does not end goes on in the next part. A call may be the end: of a function that never returns. Which of a
-    /// module's own do not nobody says, so that after such a call it goes on only if nothing else leads to what follows.
-    fn fall_through(&mut self, symbols: &Symbols<'_>, parts: &Parts, references: &References) {
-        let led_to: BTreeSet<u32> = self
-            .links
-            .iter()
-            .flatten()
-            .filter_map(|link| match link.to {
-                Target::Part(to) => Some(to),
-                Target::Import(_) => None,
-            })
-            .collect();
-        for (place, ending) in references.endings() {
-            let (Some(from), Some(next)) = (parts.at(*place), parts.behind(*place)) else { continue };
-            let goes_on = match ending {
-                Ending::Open => true,
-                Ending::Closed => false,
-                Ending::Call(callee) => {
-                    let callee = callee.and_then(|callee| symbols.get(callee as usize));
-                    match callee.filter(Symbol::is_undefined).and_then(|symbol| symbols.name(&symbol)) {
-                        Some(name) => !NEVER_RETURN.iter().any(|never| never.as_bytes() == name),
-                        None => !led_to.contains(&next),
-                    }
-                }
-            };
-            if goes_on && let Some(links) = self.links.get_mut(from as usize) {
-                links.push(Link { to: Target::Part(next), grade: Grade::Call });
-            }
-        }
     }
 
     /// The graph of one part that a module is where its code can't be read.
@@ -187,27 +141,10 @@ impl Graph {
             exports: exports.map(|export| (export, 0)).collect(),
             imports,
             is_whole: true,
+            ..Self::default()
         }
     }
 }
-
-/// Exports of the kernel that do not return (`tools/objtool/noreturns.h`, 7.2, those that modules can call).
-const NEVER_RETURN: [&str; 14] = [
-    "__fortify_panic",
-    "__kunit_abort",
-    "__module_put_and_kthread_exit",
-    "__stack_chk_fail",
-    "__ubsan_handle_builtin_unreachable",
-    "do_exit",
-    "fortify_panic",
-    "kthread_complete_and_exit",
-    "kthread_exit",
-    "kunit_try_catch_throw",
-    "make_task_dead",
-    "module_put_and_exit",
-    "panic",
-    "usercopy_abort",
-];
 
 /// A place in a section.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -216,6 +153,18 @@ pub(super) struct Place {
     pub(super) section: u32,
     /// In bytes.
     pub(super) offset: u64,
+}
+
+impl Place {
+    /// Where a relocation leads; nothing if that is outside. What is to be added stands in its field on some machines.
+    pub(super) fn of(symbols: &Symbols<'_>, relocation: &Relocation, in_place: Option<i64>) -> Option<Self> {
+        let symbol = symbols.get(relocation.symbol as usize)?;
+        if symbol.is_undefined() || symbol.section >= SHN_LORESERVE {
+            return None;
+        }
+        let offset = symbol.value.checked_add_signed(relocation.addend.or(in_place)?)?;
+        Some(Self { section: symbol.section.into(), offset })
+    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use object::elf;
 
 use super::super::elf::{Elf, Section, Symbol, Symbols};
 use super::Place;
-use super::references::{References, Referent};
+use super::references::{How, References, Referent};
 use crate::text;
 
 /// All parts, by where they begin.
@@ -19,7 +19,13 @@ pub(super) struct Parts {
 impl Parts {
     /// Divides the sections that were read: at symbols, and data at the places that something refers to. What of data no
     /// symbol names would be one part otherwise, through which everything leads to everything.
-    pub(super) fn new(elf: &Elf<'_>, symbols: &Symbols<'_>, references: &References, starts: &[Place]) -> Self {
+    pub(super) fn new(
+        elf: &Elf<'_>,
+        symbols: &Symbols<'_>,
+        extents: &Extents,
+        references: &References,
+        starts: &[Place],
+    ) -> Self {
         let mut parts: BTreeMap<Place, (u8, Box<str>)> = BTreeMap::new();
         for place in references.sections().map(|section| Place { section, offset: 0 }) {
             parts.entry(place).or_insert_with(|| (u8::MAX, unnamed(elf, place)));
@@ -27,23 +33,23 @@ impl Parts {
         for (place, symbol) in symbols_of(symbols).filter(|(place, _)| references.has(place.section)) {
             let Some(name) = symbols.name(&symbol).and_then(text::symbol) else { continue };
             let rank = rank(&symbol, name);
+            let place = if is_code(elf, place.section) { references.instruction(place) } else { place };
             let part = parts.entry(place).or_insert_with(|| (u8::MAX, unnamed(elf, place)));
             if rank < part.0 {
                 *part = (rank, name.into());
             }
         }
-        let objects = objects(symbols);
-        // Within an object of a known size nothing begins: who takes its address has all of it.
-        let is_inside = |place: Place| {
-            let before = objects.range(..place).next_back();
-            before.is_some_and(|(start, end)| start.section == place.section && place.offset < *end)
-        };
-        let referred = references.all().filter_map(|reference| match reference.to {
-            Referent::Place(place) => Some(place),
-            Referent::Import(_) => None,
+        for place in references.sections().filter(|section| is_code(elf, *section)).flat_map(|it| references.begins(it))
+        {
+            parts.entry(place).or_insert_with(|| (u8::MAX, unnamed(elf, place)));
+        }
+        // What is read where it is does not tell what it is a part of.
+        let referred = references.all().filter_map(|reference| match (reference.to, reference.how) {
+            (Referent::Place(place), How::Call | How::Jump | How::Address) => Some(place),
+            _ => None,
         });
         for place in referred.chain(starts.iter().copied()).chain(references.entries()) {
-            if references.has(place.section) && !is_code(elf, place.section) && !is_inside(place) {
+            if references.has(place.section) && !is_code(elf, place.section) && !extents.hold(place) {
                 parts.entry(place).or_insert_with(|| (u8::MAX, unnamed(elf, place)));
             }
         }
@@ -72,21 +78,32 @@ impl Parts {
     }
 }
 
-/// Where the objects end that have a size, by where they begin.
-fn objects(symbols: &Symbols<'_>) -> BTreeMap<Place, u64> {
-    let sized = symbols_of(symbols).filter(|(_, symbol)| symbol.size > 0 && symbol.kind == elf::STT_OBJECT);
-    let mut objects: BTreeMap<Place, u64> = BTreeMap::new();
-    let mut farthest: BTreeMap<u32, u64> = BTreeMap::new();
-    let mut all: Vec<(Place, u64)> =
-        sized.map(|(place, symbol)| (place, place.offset.saturating_add(symbol.size))).collect();
-    all.sort_unstable();
-    // One that lies in another ends no sooner than that.
-    for (place, end) in all {
-        let farthest = farthest.entry(place.section).or_default();
-        *farthest = end.max(*farthest);
-        objects.insert(place, *farthest);
+/// Where functions and objects end that have a size, by where they begin.
+pub(super) struct Extents(BTreeMap<Place, u64>);
+
+impl Extents {
+    pub(super) fn new(symbols: &Symbols<'_>) -> Self {
+        let is_sized = |symbol: &Symbol| symbol.size > 0 && matches!(symbol.kind, elf::STT_OBJECT | elf::STT_FUNC);
+        let sized = symbols_of(symbols).filter(|(_, symbol)| is_sized(symbol));
+        let mut all: Vec<(Place, u64)> =
+            sized.map(|(place, symbol)| (place, place.offset.saturating_add(symbol.size))).collect();
+        all.sort_unstable();
+        let mut ends: BTreeMap<Place, u64> = BTreeMap::new();
+        let mut farthest: BTreeMap<u32, u64> = BTreeMap::new();
+        // One that lies in another ends no sooner than that.
+        for (place, end) in all {
+            let farthest = farthest.entry(place.section).or_default();
+            *farthest = end.max(*farthest);
+            ends.insert(place, *farthest);
+        }
+        Self(ends)
     }
-    objects
+
+    /// Whether a place lies within one, but not at its begin: nothing begins there, who takes its address has all of it.
+    pub(super) fn hold(&self, place: Place) -> bool {
+        let before = self.0.range(..place).next_back();
+        before.is_some_and(|(start, end)| start.section == place.section && place.offset < *end)
+    }
 }
 
 /// The symbols that name a place. Labels of the assembler's and the marks between code and data do not begin anything.

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Which places of a module refer to which: by relocations, and by branches that need none.
+//! Which places of a module refer to which: by relocations, by branches that need none, and by what code puts where.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use object::elf::{R_386_PC32, R_AARCH64_PREL32, R_ARM_REL32, R_X86_64_PC32};
 
-use super::super::elf::{Elf, Relocation, Symbols};
-use super::code::{Code, Found};
-use super::parts::{is_code, symbols_of};
+use super::super::elf::{Elf, Relocation, Section, Symbols};
+use super::super::imports::SHN_LIVEPATCH;
+use super::code::{Code, Found, Meant};
+use super::parts::{Extents, is_code, symbols_of};
 use super::{Grade, Place};
 
 /// What is referred to.
@@ -19,12 +20,34 @@ pub(super) enum Referent {
     Import(u32),
 }
 
+/// How.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum How {
+    /// Code calls it.
+    Call,
+    /// Code goes on there.
+    Jump,
+    /// Its address is taken.
+    Address,
+    /// So many bytes of it are read or written, where it is.
+    Field(u64),
+}
+
+impl How {
+    pub(super) fn grade(self) -> Grade {
+        match self {
+            Self::Call | Self::Jump => Grade::Call,
+            Self::Address | Self::Field(_) => Grade::Table,
+        }
+    }
+}
+
 /// One reference.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reference {
     pub(super) from: Place,
     pub(super) to: Referent,
-    pub(super) grade: Grade,
+    pub(super) how: How,
 }
 
 /// How the code of a part ends.
@@ -32,22 +55,42 @@ pub(super) struct Reference {
 pub(super) enum Ending {
     /// With something after which it goes on elsewhere.
     Closed,
-    /// With a call, which may not return; to this undefined symbol, where it is one.
-    Call(Option<u32>),
+    /// With the call at this place in bytes, which may not return.
+    Call(u64),
     /// It goes on in what follows.
     Open,
 }
 
-/// The section that holds `struct module`: most code refers to it, and it to the module's first and last function.
-const THIS_MODULE: &[u8] = b".gnu.linkonce.this_module";
+/// The end of the code that begins at a place.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct End {
+    pub(super) begin: Place,
+    pub(super) ending: Ending,
+    /// Whether any of its ways leads back to who called it.
+    pub(super) returns: bool,
+}
 
-/// The references in all sections that some places lead to.
-pub(super) struct References {
-    by_section: BTreeMap<u32, Vec<Reference>>,
-    endings: Vec<(Place, Ending)>,
+/// What was read of one section.
+#[derive(Debug, Default)]
+struct Read {
+    references: Vec<Reference>,
+    /// Addresses that its code puts into others.
+    stored: Vec<Reference>,
+    ends: Vec<End>,
     /// Where entries of the table of warnings begin.
     entries: Vec<Place>,
 }
+
+/// The references in all sections that some places lead to.
+pub(super) struct References {
+    read: BTreeMap<u32, Read>,
+    /// Where code begins, by section.
+    begins: BTreeMap<u32, BTreeSet<u64>>,
+    code: Code,
+}
+
+/// The section that holds `struct module`: most code refers to it, and it to the module's first and last function.
+pub(super) const THIS_MODULE: &[u8] = b".gnu.linkonce.this_module";
 
 /// Where each warning has an entry, which begins with the place in the code that warns. In 7.2 such a place hands on its entry
 /// (`arch/x86/include/asm/bug.h`, 7.2): its own, and not those that stand behind it.
@@ -56,111 +99,294 @@ const BUG_TABLE: &[u8] = b"__bug_table";
 /// Kinds of relocations by which an entry tells its place: relative to itself, as no table of functions to be called does.
 const PLACE_RELATIVE: [u32; 4] = [R_X86_64_PC32.0, R_386_PC32.0, R_AARCH64_PREL32.0, R_ARM_REL32.0];
 
-impl References {
-    /// Reads the references of the sections that places lead to. Nothing if there is code that can't be read.
-    pub(super) fn from(elf: &Elf<'_>, symbols: &Symbols<'_>, starts: &[Place]) -> Option<Self> {
-        let code = Code::of(elf.machine, symbols)?;
-        let mut begins: BTreeMap<u32, BTreeSet<u64>> = BTreeMap::new();
-        for (place, _) in symbols_of(symbols) {
-            begins.entry(place.section).or_default().insert(place.offset);
-        }
-        let mut references = Self { by_section: BTreeMap::new(), endings: Vec::new(), entries: Vec::new() };
-        let mut open: BTreeSet<u32> = starts.iter().map(|place| place.section).collect();
-        while let Some(section) = open.pop_first() {
-            let begins = begins.get(&section).cloned().unwrap_or_default();
-            let read = references.read(elf, symbols, code, section, &begins)?;
-            for reference in &read {
-                if let Referent::Place(place) = reference.to
-                    && !references.has(place.section)
-                    && place.section != section
-                {
-                    open.insert(place.section);
+/// Tables by which the kernel makes code go on elsewhere: each entry begins with a place in the code, and behind it stands
+/// another, to which a branch is made (`include/linux/jump_label.h:struct jump_entry`), from which other instructions come
+/// (`struct alt_instr` in `asm/alternative.h`), or at which it goes on after a fault (`struct exception_table_entry` in
+/// `asm/extable.h`; all 7.2).
+const TABLES: [&[u8]; 3] = [b"__jump_table", ALTERNATIVES, b"__ex_table"];
+
+const ALTERNATIVES: &[u8] = b".altinstructions";
+
+/// How often a section's code is read anew because more was found to begin in it. Real code takes two.
+const READINGS: usize = 12;
+
+/// What those tables say.
+#[derive(Debug, Default)]
+struct Redirected {
+    /// From where to where.
+    by_section: BTreeMap<u32, Vec<(u64, Place)>>,
+    /// Instructions that are put elsewhere: nothing comes behind them.
+    replacements: BTreeSet<Place>,
+}
+
+impl Redirected {
+    fn read(elf: &Elf<'_>, symbols: &Symbols<'_>) -> Option<Self> {
+        let mut redirected = Self::default();
+        for table in TABLES {
+            for (index, section) in elf.named(table) {
+                let entries = entries(elf, &in_data(elf, symbols, index)?);
+                let ends = entries.iter().skip(1).map(|entry| entry.0).chain([section.size()]);
+                for (&(at, from, to), end) in entries.iter().zip(ends) {
+                    if table == ALTERNATIVES {
+                        if is_empty_alternative(elf.data(section), at, end) {
+                            continue;
+                        }
+                        redirected.replacements.insert(to);
+                    }
+                    redirected.by_section.entry(from.section).or_default().push((from.offset, to));
                 }
             }
-            references.by_section.insert(section, read);
+        }
+        Some(redirected)
+    }
+}
+
+/// The entries of such a table: where each begins, and the two places that it names.
+fn entries(elf: &Elf<'_>, references: &[Reference]) -> Vec<(u64, Place, Place)> {
+    let mut places = references.iter().filter_map(|reference| match reference.to {
+        Referent::Place(to) if is_code(elf, to.section) => Some((reference.from.offset, to)),
+        _ => None,
+    });
+    let mut entries = Vec::new();
+    let mut first = places.next();
+    while let Some((at, from)) = first {
+        let next = places.next();
+        first = match next {
+            Some((behind, to)) if behind == at.saturating_add(4) => {
+                entries.push((at, from, to));
+                places.next()
+            }
+            _ => next,
+        };
+    }
+    entries
+}
+
+/// Whether an entry of `.altinstructions` has no instructions to put elsewhere: how many bytes they have stands at its end, in 5.10
+/// on x86 before a byte for padding (`asm/alternative.h:struct alt_instr` of x86 and arm64, 5.10 and 7.2).
+fn is_empty_alternative(table: &[u8], at: u64, end: u64) -> bool {
+    let len = match end.saturating_sub(at) {
+        12 | 13 => 11,
+        _ => 13,
+    };
+    let byte = at.checked_add(len).and_then(|at| table.get(usize::try_from(at).ok()?));
+    byte == Some(&0)
+}
+
+impl References {
+    /// Reads the references of the sections that places lead to. Nothing if there is code that can't be read.
+    pub(super) fn from(elf: &Elf<'_>, symbols: &Symbols<'_>, extents: &Extents, starts: &[Place]) -> Option<Self> {
+        let code = Code::of(elf.machine, symbols)?;
+        let redirected = Redirected::read(elf, symbols)?;
+        let mut references = Self { read: BTreeMap::new(), begins: BTreeMap::new(), code };
+        for (place, _) in symbols_of(symbols) {
+            references.begin(place);
+        }
+        for start in starts {
+            references.begin(*start);
+        }
+        let mut readings: BTreeMap<u32, usize> = BTreeMap::new();
+        let mut open: BTreeSet<u32> = starts.iter().map(|place| place.section).collect();
+        // What code puts into data may be got from there by any other.
+        open.extend((0..).take(elf.sections().len()).filter(|section| is_code(elf, *section)));
+        while let Some(section) = open.pop_first() {
+            let times = readings.entry(section).or_default();
+            *times += 1;
+            if *times > READINGS {
+                return None;
+            }
+            let read = references.read(elf, symbols, &redirected, section)?;
+            for reference in read.references.iter().chain(&read.stored) {
+                let to = match reference.to {
+                    Referent::Place(place) => Some(place),
+                    Referent::Import(_) => None,
+                };
+                for place in to.into_iter().chain([reference.from]) {
+                    // Code that no symbol tells the size of begins wherever something leads to.
+                    let is_new = is_code(elf, place.section) && !extents.hold(place) && references.begin(place);
+                    let is_unread = place.section != section && !references.has(place.section);
+                    if is_unread || (is_new && Some(place) == to) {
+                        open.insert(place.section);
+                    }
+                }
+            }
+            references.read.insert(section, read);
         }
         Some(references)
     }
 
+    /// Makes code begin at a place; false if it does already.
+    fn begin(&mut self, place: Place) -> bool {
+        let begin = self.code.begin(place.offset);
+        self.begins.entry(place.section).or_default().insert(begin)
+    }
+
     /// Reads one section.
-    fn read(
-        &mut self,
-        elf: &Elf<'_>,
-        symbols: &Symbols<'_>,
-        code: Code,
-        index: u32,
-        begins: &BTreeSet<u64>,
-    ) -> Option<Vec<Reference>> {
-        let section = elf.sections().get(index as usize)?;
-        if !section.allocated() || section.name == THIS_MODULE {
-            return Some(Vec::new());
-        }
-        let relocations = elf.many_relocations(index as usize).ok()?;
-        let data = elf.data(section);
-        let resolve = |relocation: &Relocation, addend: i64| referent(symbols, relocation.symbol, addend);
-        let at = |offset: u64| Place { section: index, offset };
+    fn read(&self, elf: &Elf<'_>, symbols: &Symbols<'_>, redirected: &Redirected, index: u32) -> Option<Read> {
+        let mut read = Read::default();
+        let Some(section) = elf.sections().get(index as usize).filter(|section| section.allocated()) else {
+            return Some(read);
+        };
         if !is_code(elf, index) {
-            let refer = |relocation: &Relocation| {
-                // Machines that keep it in the field have fields of 32 bits.
-                let in_place = || elf.u32_at(data, relocation.offset).map(|field| i64::from(field.cast_signed()));
-                let addend = relocation.addend.or_else(in_place)?;
-                let to = resolve(relocation, addend)?;
-                Some(Reference { from: at(relocation.offset), to, grade: Grade::Table })
-            };
-            let read: Vec<Reference> = relocations.iter().filter_map(refer).collect();
+            read.references = in_data(elf, symbols, index as usize)?;
             if section.name == BUG_TABLE {
-                let is_code = |to| matches!(to, Referent::Place(place) if is_code(elf, place.section));
-                let relative = relocations.iter().filter(|relocation| PLACE_RELATIVE.contains(&relocation.kind));
-                let offsets: BTreeSet<u64> = relative.map(|relocation| relocation.offset).collect();
-                let first = read.iter().filter(|one| is_code(one.to) && offsets.contains(&one.from.offset));
-                self.entries.extend(first.map(|one| one.from));
+                read.entries = self.warnings(elf, index, &read.references)?;
             }
             return Some(read);
         }
-        let mut all = Vec::new();
-        for found in code.read(data, begins, &relocations)? {
+        let at = |offset: u64| Place { section: index, offset };
+        let resolve = |(relocation, addend): &Meant| referent(symbols, relocation.symbol, *addend);
+        let store = |at: &Meant, value: &Meant| match (resolve(at)?, resolve(value)?) {
+            (Referent::Place(from), to) if is_written(elf, from.section) => {
+                Some(Reference { from, to, how: How::Address })
+            }
+            _ => None,
+        };
+        let (mut lost, mut kept) = (Vec::new(), Vec::new());
+        let none = BTreeSet::new();
+        let begins = self.begins.get(&index).unwrap_or(&none);
+        let relocations = elf.many_relocations(index as usize).ok()?;
+        for found in self.code.read(elf.data(section), begins, &relocations)? {
             match found {
-                Found::Relocated { offset, relocation, addend, grade } => {
-                    if let Some(to) = resolve(&relocation, addend) {
-                        all.push(Reference { from: at(offset), to, grade });
-                    }
+                Found::Relocated { offset, meant, how } => {
+                    let to = resolve(&meant);
+                    read.references.extend(to.map(|to| Reference { from: at(offset), to, how }));
                 }
-                Found::Near { offset, target, grade } => {
-                    all.push(Reference { from: at(offset), to: Referent::Place(at(target)), grade });
+                Found::Near { offset, target, how } => {
+                    read.references.push(Reference { from: at(offset), to: Referent::Place(at(target)), how });
                 }
-                Found::End { offset, ending } => self.endings.push((at(offset), ending)),
+                Found::Stored { at, value } => read.stored.extend(store(&at, &value)),
+                // A lock's third is the key of its class, which may be empty, and so the same as what stands behind it.
+                Found::Handed { at, value, is_next } => {
+                    let is_data = |to| matches!(to, Referent::Place(to) if !is_code(elf, to.section));
+                    read.stored.extend(store(&at, &value).filter(|stored| is_next || !is_data(stored.to)));
+                }
+                Found::Lost { value } => lost.extend(resolve(&value)),
+                Found::Kept { at } => kept.extend(match resolve(&at) {
+                    Some(Referent::Place(place)) if is_written(elf, place.section) => Some(place),
+                    _ => None,
+                }),
+                Found::End { offset, ending, returns } => {
+                    read.stored.extend(told_together(&mut lost, &mut kept)?);
+                    let begin = at(offset);
+                    let is_replacement = redirected.replacements.contains(&begin);
+                    let ending = if is_replacement { Ending::Closed } else { ending };
+                    read.ends.push(End { begin, ending, returns });
+                }
             }
         }
-        Some(all)
+        let elsewhere = redirected.by_section.get(&index).into_iter().flatten();
+        read.references.extend(elsewhere.map(|(offset, to)| Reference {
+            from: at(*offset),
+            to: Referent::Place(*to),
+            how: How::Jump,
+        }));
+        Some(read)
+    }
+
+    /// Where the entries of the table of warnings begin. A warning is never the first that a function does.
+    fn warnings(&self, elf: &Elf<'_>, index: u32, references: &[Reference]) -> Option<Vec<Place>> {
+        let relocations = elf.many_relocations(index as usize).ok()?;
+        let relative = relocations.iter().filter(|relocation| PLACE_RELATIVE.contains(&relocation.kind));
+        let relative: BTreeSet<u64> = relative.map(|relocation| relocation.offset).collect();
+        let warns = |to: Referent| match to {
+            Referent::Place(to) => {
+                is_code(elf, to.section)
+                    && !self.begins.get(&to.section).is_some_and(|begins| begins.contains(&to.offset))
+            }
+            Referent::Import(_) => false,
+        };
+        let entries = references.iter().filter(|one| relative.contains(&one.from.offset) && warns(one.to));
+        Some(entries.map(|one| one.from).collect())
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = &Reference> {
-        self.by_section.values().flatten()
+        self.read.values().flat_map(|read| &read.references)
+    }
+
+    /// All of a section.
+    pub(super) fn of(&self, section: u32) -> &[Reference] {
+        self.read.get(&section).map(|read| &*read.references).unwrap_or_default()
+    }
+
+    /// What code puts where, as references of the data that holds it then.
+    pub(super) fn stored(&self) -> impl Iterator<Item = &Reference> {
+        self.read.values().flat_map(|read| &read.stored)
     }
 
     /// Places of data at which something of its own begins, whatever refers to it.
     pub(super) fn entries(&self) -> impl Iterator<Item = Place> {
-        self.entries.iter().copied()
+        self.read.values().flat_map(|read| &read.entries).copied()
+    }
+
+    /// Places of a section's code at which something begins.
+    pub(super) fn begins(&self, section: u32) -> impl Iterator<Item = Place> {
+        let begins = self.begins.get(&section).into_iter().flatten();
+        begins.map(move |offset| Place { section, offset: *offset })
+    }
+
+    /// Where the instruction begins that a place in code is in, as far as that is known without reading it.
+    pub(super) fn instruction(&self, place: Place) -> Place {
+        Place { offset: self.code.begin(place.offset), ..place }
     }
 
     pub(super) fn sections(&self) -> impl Iterator<Item = u32> {
-        self.by_section.keys().copied()
+        self.read.keys().copied()
     }
 
     pub(super) fn has(&self, section: u32) -> bool {
-        self.by_section.contains_key(&section)
+        self.read.contains_key(&section)
     }
 
     /// How the code ends that begins at places.
-    pub(super) fn endings(&self) -> &[(Place, Ending)] {
-        &self.endings
+    pub(super) fn ends(&self) -> impl Iterator<Item = &End> {
+        self.read.values().flat_map(|read| &read.ends)
     }
+}
+
+/// What one function puts into memory that it got, and what it keeps, maybe of that memory's address: who reads the latter may
+/// get at the former. Nothing if that is more than any function does.
+fn told_together(lost: &mut Vec<Referent>, kept: &mut Vec<Place>) -> Option<Vec<Reference>> {
+    const PAIRS: usize = 1 << 16;
+    let (lost, kept) = (std::mem::take(lost), std::mem::take(kept));
+    if lost.len().saturating_mul(kept.len()) > PAIRS {
+        return None;
+    }
+    let of = |from| lost.iter().map(move |to| Reference { from, to: *to, how: How::Address });
+    Some(kept.into_iter().flat_map(of).collect())
+}
+
+/// The references of a section of data.
+fn in_data(elf: &Elf<'_>, symbols: &Symbols<'_>, index: usize) -> Option<Vec<Reference>> {
+    let Some(data) = elf.sections().get(index).map(|section| elf.data(section)) else { return Some(Vec::new()) };
+    let relocations = elf.many_relocations(index).ok()?;
+    let refer = |relocation: &Relocation| {
+        // Machines that keep it in the field have fields of 32 bits.
+        let in_place = || elf.u32_at(data, relocation.offset).map(|field| i64::from(field.cast_signed()));
+        let addend = relocation.addend.or_else(in_place)?;
+        let to = referent(symbols, relocation.symbol, addend)?;
+        let from = Place { section: u32::try_from(index).ok()?, offset: relocation.offset };
+        Some(Reference { from, to, how: How::Address })
+    };
+    Some(relocations.iter().filter_map(refer).collect())
+}
+
+/// Whether what is in a section may change: data that is written, and code that only goes where the kernel is told to make it go
+/// (`include/linux/static_call.h`, 7.2).
+fn is_written(elf: &Elf<'_>, section: u32) -> bool {
+    let is_written =
+        |section: &Section<'_>| section.flags & object::elf::SHF_WRITE.0 != 0 || section.name == b".static_call.text";
+    elf.sections().get(section as usize).is_some_and(is_written)
 }
 
 /// What a relocation refers to; nothing where that is no place, such as an absolute number.
 fn referent(symbols: &Symbols<'_>, index: u32, addend: i64) -> Option<Referent> {
     let symbol = symbols.get(index as usize).filter(|_| index != 0)?;
     if symbol.is_undefined() {
+        return Some(Referent::Import(index));
+    }
+    // What livepatch resolves is outside, too.
+    if symbol.section == SHN_LIVEPATCH {
         return Some(Referent::Import(index));
     }
     if symbol.section >= object::elf::SHN_LORESERVE {

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The links between parts, made of the references between places.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::elf::{Elf, Symbols};
+use super::super::imports::{SHN_LIVEPATCH, livepatch_target};
+use super::parts::{Parts, is_code};
+use super::references::{End, Ending, How, Reference, References, Referent, THIS_MODULE};
+use super::{Grade, Graph, Link, Place, Target};
+use crate::text;
+
+/// A graph whose links are being made.
+pub(super) struct Links<'l, 'd> {
+    pub(super) graph: Graph,
+    elf: &'l Elf<'d>,
+    symbols: &'l Symbols<'d>,
+    parts: &'l Parts,
+    references: &'l References,
+    imports: BTreeMap<&'d str, u32>,
+}
+
+/// The part in which code ends that does not go on elsewhere, that behind it, and what it calls last.
+struct Falls {
+    from: u32,
+    next: u32,
+    callee: Option<Target>,
+}
+
+impl<'l, 'd> Links<'l, 'd> {
+    pub(super) fn new(
+        elf: &'l Elf<'d>,
+        symbols: &'l Symbols<'d>,
+        parts: &'l Parts,
+        references: &'l References,
+    ) -> Self {
+        let graph = Graph { links: vec![Vec::new(); parts.len()], parts: parts.names(), ..Graph::default() };
+        let mut links = Self { graph, elf, symbols, parts, references, imports: BTreeMap::new() };
+        let mut stored: Vec<&Reference> = references.stored().collect();
+        stored.sort_unstable_by_key(|reference| reference.from);
+        for reference in references.all() {
+            links.refer(reference, &stored);
+        }
+        for reference in stored {
+            if let (Some(from), Some(link)) = (parts.at(reference.from), links.link(reference.to, Grade::Table)) {
+                links.graph.stored.push((from, link));
+            }
+        }
+        links
+    }
+
+    /// Takes a reference, and what is put where it reads.
+    fn refer(&mut self, reference: &Reference, stored: &[&Reference]) {
+        let Some(from) = self.parts.at(reference.from) else { return };
+        if let (How::Field(bytes), Referent::Place(place)) = (reference.how, reference.to)
+            && !is_code(self.elf, place.section)
+        {
+            let references = self.references;
+            let here = |reference: &&Reference| {
+                reference.from.section == place.section && reference.from.offset < place.offset.saturating_add(bytes)
+            };
+            let of = references.of(place.section);
+            let first = of.partition_point(|reference| reference.from < place);
+            for slot in of.iter().skip(first).take_while(here) {
+                self.add(from, slot.to, Grade::Table);
+            }
+            let first = stored.partition_point(|reference| reference.from < place);
+            for slot in stored.iter().skip(first).copied().take_while(here) {
+                let link = self.link(slot.to, Grade::Table);
+                self.graph.stored.extend(link.map(|link| (from, link)));
+            }
+            return;
+        }
+        // Whose address everybody takes is handed on only to be told apart from others.
+        let is_this_module = matches!(reference.to, Referent::Place(place)
+            if self.elf.sections().get(place.section as usize).is_some_and(|section| section.name == THIS_MODULE));
+        if !is_this_module {
+            self.add(from, reference.to, reference.how.grade());
+        }
+    }
+
+    fn add(&mut self, from: u32, to: Referent, grade: Grade) {
+        let link = self.link(to, grade).filter(|link| link.to != Target::Part(from));
+        if let (Some(link), Some(links)) = (link, self.graph.links.get_mut(from as usize)) {
+            links.push(link);
+        }
+    }
+
+    fn link(&mut self, to: Referent, grade: Grade) -> Option<Link> {
+        let to = match to {
+            Referent::Place(place) => Target::Part(self.parts.at(place)?),
+            Referent::Import(symbol) => {
+                let symbol = self.symbols.get(symbol as usize)?;
+                let name = text::symbol(self.symbols.name(&symbol)?)?;
+                let name = if symbol.section == SHN_LIVEPATCH { livepatch_target(name)? } else { name };
+                let next = u32::try_from(self.graph.imports.len()).ok()?;
+                let index = *self.imports.entry(name).or_insert(next);
+                if index == next {
+                    self.graph.imports.push(name.into());
+                }
+                Target::Import(index)
+            }
+        };
+        Some(Link { to, grade })
+    }
+
+    /// Code that does not end goes on in the next part. A call may be the end: of a function that never returns.
+    pub(super) fn fall_through(&mut self) {
+        let calls = self.last_calls();
+        let (mut sure, mut pending): (Vec<(u32, u32)>, Vec<Falls>) = (Vec::new(), Vec::new());
+        for End { begin, ending, .. } in self.references.ends() {
+            let (Some(from), Some(next)) = (self.parts.at(*begin), self.parts.behind(*begin)) else { continue };
+            match ending {
+                Ending::Open => sure.push((from, next)),
+                Ending::Closed => {}
+                Ending::Call(offset) => {
+                    let callee = calls.get(&Place { offset: *offset, ..*begin }).copied();
+                    pending.push(Falls { from, next, callee });
+                }
+            }
+        }
+        let mut returns = Returns::new(self);
+        for (from, next) in &sure {
+            returns.goes_on(*from, *next);
+        }
+        loop {
+            returns.spread();
+            let (goes_on, rest): (Vec<Falls>, Vec<Falls>) = pending.into_iter().partition(|falls| match falls.callee {
+                Some(Target::Part(part)) => returns.does(part),
+                Some(Target::Import(import)) => {
+                    !self.graph.imports.get(import as usize).is_some_and(|name| never_returns(name))
+                }
+                None => true,
+            });
+            if goes_on.is_empty() {
+                break;
+            }
+            for Falls { from, next, .. } in goes_on {
+                returns.goes_on(from, next);
+                sure.push((from, next));
+            }
+            pending = rest;
+        }
+        for (from, next) in sure {
+            if let Some(links) = self.graph.links.get_mut(from as usize) {
+                links.push(Link { to: Target::Part(next), grade: Grade::Call });
+            }
+        }
+    }
+
+    /// What the calls lead to with which code ends, by where they are.
+    fn last_calls(&mut self) -> BTreeMap<Place, Target> {
+        let last: BTreeSet<Place> = self
+            .references
+            .ends()
+            .filter_map(|end| match end.ending {
+                Ending::Call(offset) => Some(Place { offset, ..end.begin }),
+                _ => None,
+            })
+            .collect();
+        let references = self.references;
+        let calls = references.all().filter(|reference| reference.how == How::Call && last.contains(&reference.from));
+        let mut targets = BTreeMap::new();
+        for call in calls {
+            targets.extend(self.link(call.to, Grade::Call).map(|link| (call.from, link.to)));
+        }
+        targets
+    }
+}
+
+/// Which parts give control back to who called them.
+struct Returns {
+    does: Vec<bool>,
+    /// The parts that go on in each.
+    from: Vec<Vec<u32>>,
+    /// Of which it is not yet known by those.
+    new: Vec<u32>,
+}
+
+impl Returns {
+    /// Of what each part itself does, and where it jumps.
+    fn new(links: &mut Links<'_, '_>) -> Self {
+        let count = links.parts.len();
+        let mut returns = Self { does: vec![false; count], from: vec![Vec::new(); count], new: Vec::new() };
+        for end in links.references.ends().filter(|end| end.returns) {
+            returns.new.extend(links.parts.at(end.begin));
+        }
+        let references = links.references;
+        for jump in references.all().filter(|reference| reference.how == How::Jump) {
+            let Some(from) = links.parts.at(jump.from) else { continue };
+            match links.link(jump.to, Grade::Call).map(|link| link.to) {
+                Some(Target::Part(to)) => returns.goes_on(from, to),
+                Some(Target::Import(import)) => {
+                    let name = links.graph.imports.get(import as usize);
+                    if !name.is_some_and(|name| never_returns(name)) {
+                        returns.new.push(from);
+                    }
+                }
+                None => {}
+            }
+        }
+        returns
+    }
+
+    fn does(&self, part: u32) -> bool {
+        self.does.get(part as usize).copied().unwrap_or_default()
+    }
+
+    /// One part goes on in another.
+    fn goes_on(&mut self, from: u32, to: u32) {
+        if self.does(to) {
+            self.new.push(from);
+        } else if from != to
+            && let Some(all) = self.from.get_mut(to as usize)
+        {
+            all.push(from);
+        }
+    }
+
+    /// Tells those that go on in what gives control back.
+    fn spread(&mut self) {
+        while let Some(part) = self.new.pop() {
+            if let Some(does) = self.does.get_mut(part as usize)
+                && !std::mem::replace(does, true)
+                && let Some(from) = self.from.get_mut(part as usize)
+            {
+                self.new.append(from);
+            }
+        }
+    }
+}
+
+fn never_returns(name: &str) -> bool {
+    NEVER_RETURN.contains(&name)
+}
+
+/// Exports of the kernel that do not return (`tools/objtool/noreturns.h`, 7.2, those that modules can call).
+const NEVER_RETURN: [&str; 14] = [
+    "__fortify_panic",
+    "__kunit_abort",
+    "__module_put_and_kthread_exit",
+    "__stack_chk_fail",
+    "__ubsan_handle_builtin_unreachable",
+    "do_exit",
+    "fortify_panic",
+    "kthread_complete_and_exit",
+    "kthread_exit",
+    "kunit_try_catch_throw",
+    "make_task_dead",
+    "module_put_and_exit",
+    "panic",
+    "usercopy_abort",
+];
