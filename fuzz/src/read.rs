@@ -33,7 +33,11 @@ pub fn facts(bytes: &[u8], reader: Reader) -> Result<ModuleFacts, ElfError> {
 /// A graph has the module's exports, and its links lead somewhere.
 fn linked(facts: &ModuleFacts, graph: &Graph) {
     assert_eq!(graph.parts.len(), graph.links.len(), "links of each part");
-    for link in graph.links.iter().flatten() {
+    let stored = graph.stored.iter().map(|(from, link)| {
+        assert!((*from as usize) < graph.parts.len(), "{link:?} comes from nowhere");
+        link
+    });
+    for link in graph.links.iter().flatten().chain(stored) {
         let (index, len) = match link.to {
             Target::Part(part) => (part, graph.parts.len()),
             Target::Import(import) => (import, graph.imports.len()),

@@ -14,6 +14,7 @@ use std::str::FromStr;
 use super::Hop;
 use crate::module::ModuleName;
 use crate::module::graph::{Grade, Graph, Link, Target};
+use crate::text;
 
 /// A series of kernels: the first two numbers of a release.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -83,8 +84,8 @@ impl Table {
 /// The export of a line, and the way out of its module.
 fn hop(line: &str) -> Result<(&str, Option<Hop>), &'static str> {
     let fields: Vec<&str> = line.split('\t').collect();
-    if fields.iter().any(|field| field.is_empty()) {
-        return Err("a field is empty");
+    if fields.iter().any(|field| field.split(' ').any(|name| text::symbol(name.as_bytes()).is_none())) {
+        return Err("a field is empty, or holds what is no name");
     }
     match *fields.as_slice() {
         [_, export, "none"] => Ok((export, None)),
@@ -231,7 +232,7 @@ mod tests {
         let error = |text: &str| Table::parse(text).unwrap_err();
         assert_eq!(error("# a\n\na\tb\tcall\tc").line, 3);
         assert_eq!(error("a\tb\tsome\tc\td").message, "the grade is neither call nor table");
-        assert_eq!(error("a\t\tcall\tc\td").message, "a field is empty");
+        assert_eq!(error("a\t\tcall\tc\td").message, "a field is empty, or holds what is no name");
         assert!(Table::parse("a\tb\tnone\na\tc\ttable\td\tc e f\n").is_ok());
     }
 

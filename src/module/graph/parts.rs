@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The parts that a module is made of.
 
-use std::collections::BTreeMap;
-use std::ops::Bound;
-
 use object::elf;
 
 use super::super::elf::{Elf, Section, Symbol, Symbols};
@@ -13,7 +10,8 @@ use crate::text;
 
 /// All parts, by where they begin.
 pub(super) struct Parts {
-    names: BTreeMap<Place, (u32, Box<str>)>,
+    begins: Vec<Place>,
+    names: Vec<Box<str>>,
 }
 
 impl Parts {
@@ -26,23 +24,15 @@ impl Parts {
         references: &References,
         starts: &[Place],
     ) -> Self {
-        let mut parts: BTreeMap<Place, (u8, Box<str>)> = BTreeMap::new();
-        for place in references.sections().map(|section| Place { section, offset: 0 }) {
-            parts.entry(place).or_insert_with(|| (u8::MAX, unnamed(elf, place)));
-        }
+        let mut named: Vec<(Place, u8, Option<&str>)> = Vec::new();
+        named.extend(references.sections().map(|section| (Place { section, offset: 0 }, u8::MAX, None)));
         for (place, symbol) in symbols_of(symbols).filter(|(place, _)| references.has(place.section)) {
             let Some(name) = symbols.name(&symbol).and_then(text::symbol) else { continue };
-            let rank = rank(&symbol, name);
             let place = if is_code(elf, place.section) { references.instruction(place) } else { place };
-            let part = parts.entry(place).or_insert_with(|| (u8::MAX, unnamed(elf, place)));
-            if rank < part.0 {
-                *part = (rank, name.into());
-            }
+            named.push((place, rank(&symbol, name), Some(name)));
         }
-        for place in references.sections().filter(|section| is_code(elf, *section)).flat_map(|it| references.begins(it))
-        {
-            parts.entry(place).or_insert_with(|| (u8::MAX, unnamed(elf, place)));
-        }
+        let code = references.sections().filter(|section| is_code(elf, *section));
+        named.extend(code.flat_map(|section| references.begins(section)).map(|place| (place, u8::MAX, None)));
         // What is read where it is does not tell what it is a part of.
         let referred = references.all().filter_map(|reference| match (reference.to, reference.how) {
             (Referent::Place(place), How::Call | How::Jump | How::Address) => Some(place),
@@ -50,36 +40,42 @@ impl Parts {
         });
         for place in referred.chain(starts.iter().copied()).chain(references.entries()) {
             if references.has(place.section) && !is_code(elf, place.section) && !extents.hold(place) {
-                parts.entry(place).or_insert_with(|| (u8::MAX, unnamed(elf, place)));
+                named.push((place, u8::MAX, None));
             }
         }
-        let names = parts.into_iter().zip(0..).map(|((place, (_, name)), index)| (place, (index, name))).collect();
-        Self { names }
+        named.sort_by_key(|(place, rank, _)| (*place, *rank));
+        named.dedup_by_key(|(place, ..)| *place);
+        let name = |(place, _, name): &(Place, u8, Option<&str>)| name.map_or_else(|| unnamed(elf, *place), Into::into);
+        Self { begins: named.iter().map(|(place, ..)| *place).collect(), names: named.iter().map(name).collect() }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.names.len()
+        self.begins.len()
     }
 
     pub(super) fn names(&self) -> Vec<Box<str>> {
-        self.names.values().map(|(_, name)| name.clone()).collect()
+        self.names.clone()
     }
 
     /// The part that a place is in.
     pub(super) fn at(&self, place: Place) -> Option<u32> {
-        let (start, (index, _)) = self.names.range(..=place).next_back()?;
-        (start.section == place.section).then_some(*index)
+        self.index(self.begins.partition_point(|begin| *begin <= place).checked_sub(1)?, place)
     }
 
     /// The part behind that which a place is in, in the same section.
     pub(super) fn behind(&self, place: Place) -> Option<u32> {
-        let (start, (index, _)) = self.names.range((Bound::Excluded(place), Bound::Unbounded)).next()?;
-        (start.section == place.section).then_some(*index)
+        self.index(self.begins.partition_point(|begin| *begin <= place), place)
+    }
+
+    /// A part's index, if it is in the section of a place.
+    fn index(&self, part: usize, place: Place) -> Option<u32> {
+        let begin = self.begins.get(part)?;
+        u32::try_from(part).ok().filter(|_| begin.section == place.section)
     }
 }
 
 /// Where functions and objects end that have a size, by where they begin.
-pub(super) struct Extents(BTreeMap<Place, u64>);
+pub(super) struct Extents(Vec<(Place, u64)>);
 
 impl Extents {
     pub(super) fn new(symbols: &Symbols<'_>) -> Self {
@@ -88,20 +84,20 @@ impl Extents {
         let mut all: Vec<(Place, u64)> =
             sized.map(|(place, symbol)| (place, place.offset.saturating_add(symbol.size))).collect();
         all.sort_unstable();
-        let mut ends: BTreeMap<Place, u64> = BTreeMap::new();
-        let mut farthest: BTreeMap<u32, u64> = BTreeMap::new();
         // One that lies in another ends no sooner than that.
-        for (place, end) in all {
-            let farthest = farthest.entry(place.section).or_default();
-            *farthest = end.max(*farthest);
-            ends.insert(place, *farthest);
+        let mut before: Option<(u32, u64)> = None;
+        for (place, end) in &mut all {
+            if let Some((_, farthest)) = before.filter(|(section, _)| *section == place.section) {
+                *end = farthest.max(*end);
+            }
+            before = Some((place.section, *end));
         }
-        Self(ends)
+        Self(all)
     }
 
     /// Whether a place lies within one, but not at its begin: nothing begins there, who takes its address has all of it.
     pub(super) fn hold(&self, place: Place) -> bool {
-        let before = self.0.range(..place).next_back();
+        let before = self.0.partition_point(|(start, _)| *start < place).checked_sub(1).and_then(|at| self.0.get(at));
         before.is_some_and(|(start, end)| start.section == place.section && place.offset < *end)
     }
 }
