@@ -100,6 +100,16 @@ pub enum Class {
     Elf64,
 }
 
+impl Class {
+    /// Bytes of an address.
+    pub(super) fn word(self) -> u64 {
+        match self {
+            Self::Elf32 => 4,
+            Self::Elf64 => 8,
+        }
+    }
+}
+
 /// What kind of machine a file is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Machine {

@@ -341,7 +341,7 @@ mod tests {
             let graph = Graph::read(Bytes::in_memory(bytes)).unwrap();
             let reach = compute(&[("sg_shim_routes", Role::Shim, facts.clone(), graph)]);
             let exports = || facts.exports.iter().map(|export| &*export.name);
-            assert_eq!(exports().count(), 19);
+            assert_eq!(exports().count(), 22);
             for export in exports() {
                 assert_eq!(!reach.of(export).is_empty(), export.starts_with("sg_route_"), "{export}");
             }
@@ -349,7 +349,7 @@ mod tests {
             for by_call in ["static_key", "alternative", "fault", "label", "call", "feature"] {
                 assert_eq!(grade(&format!("sg_route_{by_call}")), Some(Grade::Call), "{by_call}");
             }
-            for by_table in ["pointer", "ops", "notifier", "work", "exit", "static_call"] {
+            for by_table in ["pointer", "ops", "once", "notifier", "work", "exit", "static_call"] {
                 assert_eq!(grade(&format!("sg_route_{by_table}")), Some(Grade::Table), "{by_table}");
             }
         }

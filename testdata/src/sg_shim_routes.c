@@ -158,6 +158,39 @@ void sg_route_work(void)
 }
 EXPORT_SYMBOL_GPL(sg_route_work);
 
+/* What is kept beside memory into which a pointer is put, and an object that names its owner. */
+static struct workqueue_struct *queue;
+
+void sg_safe_kept(void);
+void sg_safe_kept(void)
+{
+	drain_workqueue(queue);
+}
+EXPORT_SYMBOL_GPL(sg_safe_kept);
+
+static struct {
+	struct mutex lock;
+	struct module *owner;
+} owned;
+
+void sg_safe_owner(void);
+void sg_safe_owner(void)
+{
+	mutex_lock(&owned.lock);
+	mutex_unlock(&owned.lock);
+}
+EXPORT_SYMBOL_GPL(sg_safe_owner);
+
+/* A pointer that is put there atomically. */
+static sg_get_fn once;
+
+struct dma_buf *sg_route_once(int fd);
+struct dma_buf *sg_route_once(int fd)
+{
+	return once(fd);
+}
+EXPORT_SYMBOL_GPL(sg_route_once);
+
 #ifdef CONFIG_X86
 /* Instructions that are put in the place of others. */
 struct dma_buf *sg_route_alternative(int fd);
@@ -235,6 +268,10 @@ static int __init routes_init(void)
 	if (!ops)
 		return -ENOMEM;
 	ops->get = inner;
+	queue = alloc_workqueue("sg_shim_routes", 0, 1);
+	mutex_init(&owned.lock);
+	owned.owner = THIS_MODULE;
+	cmpxchg(&once, NULL, inner);
 	raw_notifier_chain_register(&chain, &block);
 	mutex_init(&lock);
 	INIT_WORK(&work, worked);
@@ -249,6 +286,7 @@ module_init(routes_init);
 static void __exit routes_exit(void)
 {
 	misc_deregister(&misc);
+	destroy_workqueue(queue);
 	kfree(ops);
 	dma_buf_put(dma_buf_get(0));
 }

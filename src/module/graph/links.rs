@@ -18,7 +18,12 @@ pub(super) struct Links<'l, 'd> {
     parts: &'l Parts,
     references: &'l References,
     imports: BTreeMap<&'d str, u32>,
+    /// How many were made.
+    count: usize,
 }
+
+/// More links than any module has. What reads many places of one object could make more of a small file than memory holds.
+const LINKS: usize = 1 << 22;
 
 /// The part in which code ends that does not go on elsewhere, that behind it, and what it calls last.
 struct Falls {
@@ -33,53 +38,67 @@ impl<'l, 'd> Links<'l, 'd> {
         symbols: &'l Symbols<'d>,
         parts: &'l Parts,
         references: &'l References,
-    ) -> Self {
+    ) -> Option<Self> {
         let graph = Graph { links: vec![Vec::new(); parts.len()], parts: parts.names(), ..Graph::default() };
-        let mut links = Self { graph, elf, symbols, parts, references, imports: BTreeMap::new() };
+        let mut links = Self { graph, elf, symbols, parts, references, imports: BTreeMap::new(), count: 0 };
         let mut stored: Vec<&Reference> = references.stored().collect();
         stored.sort_unstable_by_key(|reference| reference.from);
         for reference in references.all() {
             links.refer(reference, &stored);
-        }
-        for reference in stored {
-            if let (Some(from), Some(link)) = (parts.at(reference.from), links.link(reference.to, Grade::Table)) {
-                links.graph.stored.push((from, link));
+            if links.count > LINKS {
+                return None;
             }
         }
-        links
+        for reference in stored.into_iter().chain(references.handed()) {
+            links.store(parts.at(reference.from), reference.to);
+        }
+        Some(links)
     }
 
-    /// Takes a reference, and what is put where it reads.
+    /// Takes a reference, and what is put where it reads; nothing is to be got from less than an address.
     fn refer(&mut self, reference: &Reference, stored: &[&Reference]) {
         let Some(from) = self.parts.at(reference.from) else { return };
         if let (How::Field(bytes), Referent::Place(place)) = (reference.how, reference.to)
             && !is_code(self.elf, place.section)
         {
+            if bytes < self.elf.machine.class.word() {
+                return;
+            }
             let references = self.references;
             let here = |reference: &&Reference| {
                 reference.from.section == place.section && reference.from.offset < place.offset.saturating_add(bytes)
             };
             let of = references.of(place.section);
             let first = of.partition_point(|reference| reference.from < place);
-            for slot in of.iter().skip(first).take_while(here) {
+            for slot in of.get(first..).unwrap_or_default().iter().take_while(here) {
                 self.add(from, slot.to, Grade::Table);
             }
             let first = stored.partition_point(|reference| reference.from < place);
-            for slot in stored.iter().skip(first).copied().take_while(here) {
-                let link = self.link(slot.to, Grade::Table);
-                self.graph.stored.extend(link.map(|link| (from, link)));
+            for slot in stored.get(first..).unwrap_or_default().iter().copied().take_while(here) {
+                self.store(Some(from), slot.to);
             }
             return;
         }
-        // Whose address everybody takes is handed on only to be told apart from others.
-        let is_this_module = matches!(reference.to, Referent::Place(place)
-            if self.elf.sections().get(place.section as usize).is_some_and(|section| section.name == THIS_MODULE));
-        if !is_this_module {
-            self.add(from, reference.to, reference.how.grade());
-        }
+        self.add(from, reference.to, reference.how.grade());
+    }
+
+    /// Whose address everybody takes is handed on only to be told apart from others.
+    fn is_this_module(&self, to: Referent) -> bool {
+        matches!(to, Referent::Place(place)
+            if self.elf.sections().get(place.section as usize).is_some_and(|section| section.name == THIS_MODULE))
+    }
+
+    fn store(&mut self, from: Option<u32>, to: Referent) {
+        self.count += 1;
+        let link = if self.is_this_module(to) { None } else { self.link(to, Grade::Table) };
+        self.graph.stored.extend(from.zip(link));
     }
 
     fn add(&mut self, from: u32, to: Referent, grade: Grade) {
+        self.count += 1;
+        if self.is_this_module(to) {
+            return;
+        }
         let link = self.link(to, grade).filter(|link| link.to != Target::Part(from));
         if let (Some(link), Some(links)) = (link, self.graph.links.get_mut(from as usize)) {
             links.push(link);

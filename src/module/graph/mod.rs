@@ -103,7 +103,7 @@ impl Graph {
         let extents = Extents::new(symbols);
         let references = References::from(elf, symbols, &extents, &starts)?;
         let parts = Parts::new(elf, symbols, &extents, &references, &starts);
-        let mut links = Links::new(elf, symbols, &parts, &references);
+        let mut links = Links::new(elf, symbols, &parts, &references)?;
         links.fall_through();
         let mut graph = links.graph;
         for links in &mut graph.links {

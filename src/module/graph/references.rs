@@ -76,6 +76,8 @@ struct Read {
     references: Vec<Reference>,
     /// Addresses that its code puts into others.
     stored: Vec<Reference>,
+    /// Objects that it hands over with others, which whoever gets those may get, too.
+    handed: Vec<Reference>,
     ends: Vec<End>,
     /// Where entries of the table of warnings begin.
     entries: Vec<Place>,
@@ -189,14 +191,20 @@ impl References {
         let mut open: BTreeSet<u32> = starts.iter().map(|place| place.section).collect();
         // What code puts into data may be got from there by any other.
         open.extend((0..).take(elf.sections().len()).filter(|section| is_code(elf, *section)));
-        while let Some(section) = open.pop_first() {
+        // All that are open are read before one is read anew.
+        let mut round: BTreeSet<u32> = BTreeSet::new();
+        loop {
+            if round.is_empty() {
+                round = std::mem::take(&mut open);
+            }
+            let Some(section) = round.pop_first() else { break };
             let times = readings.entry(section).or_default();
             *times += 1;
             if *times > READINGS {
                 return None;
             }
             let read = references.read(elf, symbols, &redirected, section)?;
-            for reference in read.references.iter().chain(&read.stored) {
+            for reference in read.references.iter().chain(&read.stored).chain(&read.handed) {
                 let to = match reference.to {
                     Referent::Place(place) => Some(place),
                     Referent::Import(_) => None,
@@ -242,7 +250,7 @@ impl References {
             }
             _ => None,
         };
-        let (mut lost, mut kept) = (Vec::new(), Vec::new());
+        let (mut filled, mut kept) = (Vec::new(), Vec::new());
         let none = BTreeSet::new();
         let begins = self.begins.get(&index).unwrap_or(&none);
         let relocations = elf.many_relocations(index as usize).ok()?;
@@ -259,15 +267,19 @@ impl References {
                 // A lock's third is the key of its class, which may be empty, and so the same as what stands behind it.
                 Found::Handed { at, value, is_next } => {
                     let is_data = |to| matches!(to, Referent::Place(to) if !is_code(elf, to.section));
-                    read.stored.extend(store(&at, &value).filter(|stored| is_next || !is_data(stored.to)));
+                    match store(&at, &value) {
+                        Some(stored) if !is_data(stored.to) => read.stored.push(stored),
+                        Some(handed) if is_next => read.handed.push(handed),
+                        _ => {}
+                    }
                 }
-                Found::Lost { value } => lost.extend(resolve(&value)),
-                Found::Kept { at } => kept.extend(match resolve(&at) {
-                    Some(Referent::Place(place)) if is_written(elf, place.section) => Some(place),
+                Found::Filled { call, value } => filled.extend(resolve(&value).map(|value| (call, value))),
+                Found::Kept { call, at } => kept.extend(match resolve(&at) {
+                    Some(Referent::Place(place)) if is_written(elf, place.section) => Some((call, place)),
                     _ => None,
                 }),
                 Found::End { offset, ending, returns } => {
-                    read.stored.extend(told_together(&mut lost, &mut kept)?);
+                    read.stored.extend(told_together(&mut filled, &mut kept)?);
                     let begin = at(offset);
                     let is_replacement = redirected.replacements.contains(&begin);
                     let ending = if is_replacement { Ending::Closed } else { ending };
@@ -314,6 +326,11 @@ impl References {
         self.read.values().flat_map(|read| &read.stored)
     }
 
+    /// What code hands over together, in the same way: whoever gets the one as a whole has the other.
+    pub(super) fn handed(&self) -> impl Iterator<Item = &Reference> {
+        self.read.values().flat_map(|read| &read.handed)
+    }
+
     /// Places of data at which something of its own begins, whatever refers to it.
     pub(super) fn entries(&self) -> impl Iterator<Item = Place> {
         self.read.values().flat_map(|read| &read.entries).copied()
@@ -344,16 +361,20 @@ impl References {
     }
 }
 
-/// What one function puts into memory that it got, and what it keeps, maybe of that memory's address: who reads the latter may
+/// What one function puts into memory that a call gave it, by where it keeps the address of that memory: who reads the latter may
 /// get at the former. Nothing if that is more than any function does.
-fn told_together(lost: &mut Vec<Referent>, kept: &mut Vec<Place>) -> Option<Vec<Reference>> {
-    const PAIRS: usize = 1 << 16;
-    let (lost, kept) = (std::mem::take(lost), std::mem::take(kept));
-    if lost.len().saturating_mul(kept.len()) > PAIRS {
-        return None;
+fn told_together(filled: &mut Vec<(u32, Referent)>, kept: &mut Vec<(u32, Place)>) -> Option<Vec<Reference>> {
+    const PAIRS: usize = 1 << 10;
+    let (filled, kept) = (std::mem::take(filled), std::mem::take(kept));
+    let mut stored = Vec::new();
+    for (call, from) in kept {
+        let of_it = filled.iter().filter(|(of, _)| *of == call);
+        stored.extend(of_it.map(|(_, to)| Reference { from, to: *to, how: How::Address }));
+        if stored.len() > PAIRS {
+            return None;
+        }
     }
-    let of = |from| lost.iter().map(move |to| Reference { from, to: *to, how: How::Address });
-    Some(kept.into_iter().flat_map(of).collect())
+    Some(stored)
 }
 
 /// The references of a section of data.

@@ -11,7 +11,7 @@ use crate::module::elf::Relocation;
 use crate::module::graph::references::{Ending, How};
 
 /// The first four hand something over, and with the twelfth are not the caller's afterwards (AAPCS32, 6.1.1).
-const CALLING: Calling = Calling { arguments: &[0, 1, 2, 3], scratch: &[0, 1, 2, 3, 12] };
+const CALLING: Calling = Calling { arguments: &[0, 1, 2, 3], scratch: &[0, 1, 2, 3, 12], result: 0 };
 
 pub(super) fn read(
     piece: &[u8],

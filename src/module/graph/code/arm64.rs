@@ -17,6 +17,7 @@ use crate::module::graph::references::{Ending, How};
 const CALLING: Calling = Calling {
     arguments: &[0, 1, 2, 3, 4, 5, 6, 7],
     scratch: &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18],
+    result: 0,
 };
 
 const NOP: u32 = 0xd503_201f;
@@ -69,7 +70,9 @@ pub(super) fn read(
             seen.extend(registers.added(&does));
         }
         found.extend(seen.into_iter().map(|seen| Found::of(offset, seen)));
-        if callee.is_none() || made.is_some() {
+        if let Some((to, from)) = moved(word(bytes, 0).unwrap_or(NOP)) {
+            registers.copy(to, from);
+        } else if callee.is_none() || made.is_some() {
             registers.pass(&does, made, goes, &CALLING);
         } else {
             registers.pass(&Does { adds: None, ..does }, None, goes, &CALLING);
@@ -101,6 +104,11 @@ pub(super) fn read(
     let left = registers.used(&Does::default(), Goes::Elsewhere, &CALLING);
     found.extend(left.into_iter().map(|seen| Found::of(last, seen)));
     end
+}
+
+/// The registers of a MOV of 64 bits, which is an ORR with none: to which, and from which.
+fn moved(word: u32) -> Option<(usize, usize)> {
+    (word & 0xffe0_ffe0 == 0xaa00_03e0).then_some(((word & 31) as usize, (word >> 16 & 31) as usize))
 }
 
 /// How many bytes an instruction reads or writes that bears a relocation of this kind (ELF for the Arm 64-bit Architecture,

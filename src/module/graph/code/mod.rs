@@ -29,10 +29,10 @@ pub(super) enum Found {
     Stored { at: Meant, value: Meant },
     /// An address that is handed over together with another before it: right before it, or farther.
     Handed { at: Meant, value: Meant, is_next: bool },
-    /// One that is put where nobody can tell.
-    Lost { value: Meant },
-    /// Where something else is put, maybe where such a one was put.
-    Kept { at: Meant },
+    /// One that is put into what a call of this function's gave back.
+    Filled { call: u32, value: Meant },
+    /// Where that is put itself.
+    Kept { call: u32, at: Meant },
     /// The end of the code that begins at a place, and whether it gives back somewhere what it got control from.
     End { offset: u64, ending: Ending, returns: bool },
 }
@@ -43,8 +43,8 @@ impl Found {
             Seen::Refers(meant, how) => Self::Relocated { offset, meant, how },
             Seen::Stores { at, value } => Self::Stored { at, value },
             Seen::Hands { at, value, is_next } => Self::Handed { at, value, is_next },
-            Seen::Loses(value) => Self::Lost { value },
-            Seen::Keeps(at) => Self::Kept { at },
+            Seen::Fills(call, value) => Self::Filled { call, value },
+            Seen::Keeps(call, at) => Self::Kept { call, at },
         }
     }
 }

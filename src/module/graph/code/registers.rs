@@ -15,6 +15,11 @@ pub(super) struct Registers {
     of: [Option<Held>; 32],
     /// How many hold an address: mostly none does.
     count: usize,
+    /// The call whose result each holds.
+    results: [Option<u32>; 32],
+    held_results: usize,
+    /// How many calls there were.
+    calls: u32,
 }
 
 /// An address in a register.
@@ -34,10 +39,10 @@ pub(super) enum Seen {
     Stores { at: Meant, value: Meant },
     /// It hands one over, and another behind it: the next, or a later one.
     Hands { at: Meant, value: Meant, is_next: bool },
-    /// It puts one where nobody can tell.
-    Loses(Meant),
-    /// It puts something else where one means, maybe where such a one was put.
-    Keeps(Meant),
+    /// It puts one into what this call gave back.
+    Fills(u32, Meant),
+    /// It puts what this call gave back where one means.
+    Keeps(u32, Meant),
 }
 
 /// What one instruction does with registers.
@@ -83,6 +88,8 @@ pub(super) struct Calling {
     pub(super) arguments: &'static [usize],
     /// Those that are not the caller's afterwards.
     pub(super) scratch: &'static [usize],
+    /// That in which they give something back.
+    pub(super) result: usize,
 }
 
 impl Registers {
@@ -97,8 +104,8 @@ impl Registers {
                 let at = at.map(|(relocation, addend)| (relocation, addend.saturating_add(behind)));
                 seen.extend(match (at, self.held(value)) {
                     (Some(at), Some(value)) => Some(Seen::Stores { at, value }),
-                    (Some(at), None) => Some(Seen::Keeps(at)),
-                    (None, Some(value)) => Some(Seen::Loses(value)),
+                    (Some(at), None) => self.result(value).map(|call| Seen::Keeps(call, at)),
+                    (None, Some(value)) => self.fills(does, value),
                     (None, None) => None,
                 });
             }
@@ -109,6 +116,16 @@ impl Registers {
             before.push((index, value));
         }
         seen
+    }
+
+    /// What an instruction does that puts an address where a register tells, if that holds what a call gave back.
+    pub(super) fn fills(&self, does: &Does, value: Meant) -> Option<Seen> {
+        let (base, _) = does.adds?;
+        self.result(base).map(|call| Seen::Fills(call, value))
+    }
+
+    fn result(&self, register: usize) -> Option<u32> {
+        self.results.get(register).copied().flatten()
     }
 
     /// What an instruction refers to by an address that another has made; for a machine whose anchors are only told by their
@@ -149,6 +166,8 @@ impl Registers {
             for register in calling.scratch {
                 self.set(*register, None);
             }
+            self.calls += 1;
+            self.set_result(calling.result, Some(self.calls));
         }
     }
 
@@ -157,10 +176,16 @@ impl Registers {
         self.count == 0
     }
 
+    /// Whether any may hold what a call gave back.
+    pub(super) fn has_results(&self) -> bool {
+        self.held_results > 0
+    }
+
     /// Makes a register hold what another does.
     pub(super) fn copy(&mut self, to: usize, from: usize) {
-        let held = self.of.get(from).copied().flatten();
+        let (held, result) = (self.of.get(from).copied().flatten(), self.result(from));
         self.set(to, held);
+        self.set_result(to, result);
     }
 
     /// Forgets what a register held.
@@ -173,6 +198,15 @@ impl Registers {
             self.count += usize::from(held.is_some());
             self.count -= usize::from(of.is_some());
             *of = held;
+        }
+        self.set_result(register, None);
+    }
+
+    fn set_result(&mut self, register: usize, result: Option<u32>) {
+        if let Some(of) = self.results.get_mut(register) {
+            self.held_results += usize::from(result.is_some());
+            self.held_results -= usize::from(of.is_some());
+            *of = result;
         }
     }
 

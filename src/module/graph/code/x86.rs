@@ -13,10 +13,11 @@ use crate::module::elf::Relocation;
 use crate::module::graph::references::{Ending, How};
 
 /// The psABI of x86-64, 3.2.3: rdi, rsi, rdx, rcx, r8 and r9.
-const CALLING_64: Calling = Calling { arguments: &[7, 6, 2, 1, 8, 9], scratch: &[0, 1, 2, 6, 7, 8, 9, 10, 11] };
+const CALLING_64: Calling =
+    Calling { arguments: &[7, 6, 2, 1, 8, 9], scratch: &[0, 1, 2, 6, 7, 8, 9, 10, 11], result: 0 };
 
 /// `-mregparm=3` (`arch/x86/Makefile`, 7.2): eax, edx and ecx.
-const CALLING_32: Calling = Calling { arguments: &[0, 2, 1], scratch: &[0, 1, 2] };
+const CALLING_32: Calling = Calling { arguments: &[0, 2, 1], scratch: &[0, 1, 2], result: 0 };
 
 pub(super) fn read(
     bits: u32,
@@ -112,14 +113,15 @@ impl Addresses {
 
     /// Takes the next instruction, with what its relocations mean, and tells what it puts where.
     fn take(&mut self, instruction: &Instruction, memory: Option<Meant>, immediate: Option<Meant>) -> Vec<Seen> {
-        if self.registers.is_empty() && memory.is_none() && immediate.is_none() {
+        if self.registers.is_empty() && !self.registers.has_results() && memory.is_none() && immediate.is_none() {
             return Vec::new();
         }
         let mnemonic = instruction.mnemonic();
         let calls = matches!(instruction.flow_control(), FlowControl::Call | FlowControl::IndirectCall);
         // A function's last call may be a jump.
         let hands = calls || (immediate.is_some() && branch(instruction) == Some(How::Jump));
-        let is_store = mnemonic == Mnemonic::Mov && instruction.op0_kind() == OpKind::Memory;
+        let is_store = matches!(mnemonic, Mnemonic::Mov | Mnemonic::Xchg | Mnemonic::Cmpxchg)
+            && instruction.op0_kind() == OpKind::Memory;
         let from = (instruction.op_count() > 1 && instruction.op1_kind() == OpKind::Register)
             .then(|| number(instruction.op1_register()))
             .flatten();
@@ -132,7 +134,10 @@ impl Addresses {
             let is_wide = instruction.memory_size().size() == self.bytes;
             does.with = With::Stores([from.filter(|_| is_wide), None]);
             let at = memory.or_else(|| self.registers.made(&does));
-            seen.extend(immediate.map(|value| at.map_or(Seen::Loses(value), |at| Seen::Stores { at, value })));
+            seen.extend(immediate.and_then(|value| match at {
+                Some(at) => Some(Seen::Stores { at, value }),
+                None => self.registers.fills(&does, value),
+            }));
         }
         if is_store || hands {
             let handed = if hands { self.calling.arguments } else { &[] };
@@ -152,14 +157,12 @@ impl Addresses {
                     self.calling,
                 );
             }
-            _ if self.registers.is_empty() => {}
+            _ if self.registers.is_empty() && !self.registers.has_results() && !calls => {}
             _ => {
                 let info = self.info.info_options(instruction, InstructionInfoOptions::NO_MEMORY_USAGE);
                 let written = |access| {
-                    matches!(
-                        access,
-                        OpAccess::Write | OpAccess::CondWrite | OpAccess::ReadWrite | OpAccess::ReadCondWrite
-                    )
+                    // What is only written at times may hold what it held.
+                    matches!(access, OpAccess::Write | OpAccess::ReadWrite)
                 };
                 let written = info.used_registers().iter().filter(|used| written(used.access()));
                 for register in written.filter_map(|used| number(used.register())) {
