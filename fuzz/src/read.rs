@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::OnceLock;
 
 use symgate::module::bytes::PositionedFile;
-use symgate::module::graph::{Graph, Target};
+use symgate::module::graph::{Depth, Graph, Target};
 use symgate::module::{Bytes, ElfError, ModuleFacts, Signature, Stage};
 
 /// Bytes of `struct module_signature` and the marker behind it.
@@ -25,7 +25,7 @@ pub fn facts(bytes: &[u8], reader: Reader) -> Result<ModuleFacts, ElfError> {
     assert_eq!(facts, in_file(bytes, reader), "from memory and from a file");
     if let Ok(facts) = &facts {
         hold(facts, bytes.len());
-        linked(facts, &Graph::read(Bytes::in_memory(bytes)).expect("what has facts has a graph"));
+        linked(facts, &Graph::read(Bytes::in_memory(bytes), Depth::Everything).expect("what has facts has a graph"));
     }
     facts
 }
@@ -33,7 +33,7 @@ pub fn facts(bytes: &[u8], reader: Reader) -> Result<ModuleFacts, ElfError> {
 /// A graph has the module's exports, and its links lead somewhere.
 fn linked(facts: &ModuleFacts, graph: &Graph) {
     assert_eq!(graph.parts.len(), graph.links.len(), "links of each part");
-    let stored = graph.stored.iter().map(|(from, link)| {
+    let stored = graph.stored.iter().flatten().map(|(from, link)| {
         assert!((*from as usize) < graph.parts.len(), "{link:?} comes from nowhere");
         link
     });

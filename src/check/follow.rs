@@ -11,7 +11,7 @@ use crate::allowlist::{Allowlists, Kind, Owes, Registration};
 use crate::exports::VMLINUX;
 use crate::gate::Candidate;
 use crate::input;
-use crate::module::graph::{self, Graph};
+use crate::module::graph::{self, Depth, Graph};
 use crate::module::{ModuleFacts, ModuleName};
 use crate::reach::table::{self, Series};
 use crate::reach::{Basis, Hop, Node, Question, Reach, Role};
@@ -146,6 +146,14 @@ pub(super) fn role(registration: Option<&Registration>) -> Role<'_> {
     }
 }
 
+/// How much of a module is still to be read: all of its code, unless it is proven to be the kernel's own.
+fn wanted(module: &Candidate) -> Option<Depth> {
+    let depth = if module.proof.is_some() { Depth::Exports } else { Depth::Everything };
+    let is_read = |graph: &Graph| depth == Depth::Exports || graph.stored.is_some() || graph.is_whole;
+    let graph = module.facts.graph.as_deref();
+    (!graph.is_some_and(is_read)).then_some(depth)
+}
+
 /// Where the graphs come from.
 struct Graphs<'g> {
     gathered: &'g Gathered,
@@ -158,17 +166,17 @@ impl Graphs<'_> {
     /// The graph of a node: of a module that is judged, or else of one beside it, or else of a table.
     fn of(&self, index: usize) -> Option<Arc<Graph>> {
         let Gathered { modules, sources, context, .. } = self.gathered;
-        let read = |path: &Path| input::read_graph(path).ok().map(Arc::new);
-        if let Some(Candidate { path, facts, .. }) = modules.get(index) {
-            return match (&facts.graph, sources.get(index)?) {
-                (Some(graph), _) => Some(Arc::clone(graph)),
-                (None, Source::File(file)) => read(file),
-                (None, Source::Package(package)) => self.of_package(*package, path),
+        let read = |path: &Path, depth| input::read_graph(path, depth).ok().map(Arc::new);
+        if let Some(candidate) = modules.get(index) {
+            return match (wanted(candidate), sources.get(index)?) {
+                (None, _) => candidate.facts.graph.clone(),
+                (Some(depth), Source::File(file)) => read(file, depth),
+                (Some(_), Source::Package(package)) => self.of_package(*package, &candidate.path),
             };
         }
         let beside = index - modules.len();
         match context.get(beside) {
-            Some(Beside { facts, file, .. }) => facts.graph.clone().or_else(|| read(file)),
+            Some(Beside { facts, file, .. }) => facts.graph.clone().or_else(|| read(file, Depth::Exports)),
             None => self.tables.get(beside - context.len()).map(|(_, hops)| Arc::new(table::graph(hops))),
         }
     }
@@ -178,13 +186,11 @@ impl Graphs<'_> {
         let mut read = self.of_packages.lock().unwrap_or_else(PoisonError::into_inner);
         let graphs = read.entry(package).or_insert_with(|| {
             let Gathered { modules, packages, .. } = self.gathered;
-            let exporting: HashSet<&str> = modules
-                .iter()
-                .filter(|module| !module.facts.exports.is_empty() && module.facts.graph.is_none())
-                .map(|module| &*module.path)
-                .collect();
-            let wanted = |label: &str| exporting.contains(label);
-            let graphs = packages.get(package).map(|package| input::read_graphs(package, &wanted));
+            let exporting = modules.iter().filter(|module| !module.facts.exports.is_empty());
+            let depths: HashMap<&str, Depth> =
+                exporting.filter_map(|module| Some((&*module.path, wanted(module)?))).collect();
+            let depth = |label: &str| depths.get(label).copied();
+            let graphs = packages.get(package).map(|package| input::read_graphs(package, &depth));
             let read = graphs.and_then(Result::ok).into_iter().flatten();
             read.map(|(label, graph)| (label, Arc::new(graph))).collect()
         });

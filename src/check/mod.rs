@@ -12,8 +12,9 @@ use crate::allowlist::{Allowlists, Kind};
 use crate::exports::{ExportTable, Provided};
 use crate::gate::{Candidate, Context, Finding, Judgement};
 use crate::input::{self, Asked, Collected, InputError, InputErrorKind, Inputs, Labelled, ModuleFile, PackageFile};
+use crate::module::ModuleFacts;
+use crate::module::graph::{self, Depth};
 use crate::module::name::provider_path;
-use crate::module::{ModuleFacts, graph};
 use crate::reach::{Reach, Role};
 use crate::tier;
 use crate::trust::{self, Keys, Named, Origin, Proof, Trust, TrustError};
@@ -140,7 +141,11 @@ impl Gathered {
                         && (named.asks_for_keys()
                             || facts.name.as_ref().is_none_or(|name| trust.place(origin, name).is_none())
                             || facts.name.as_ref().is_some_and(|name| allowlists.asks_for_content(name)))),
-                graph: inputs.to_judge && gets_at_one && !facts.exports.is_empty(),
+                graph: (inputs.to_judge && gets_at_one && !facts.exports.is_empty()).then(|| {
+                    // What is not the kernel's own after all is read once more.
+                    let is_own = facts.name.as_ref().is_some_and(|name| trust.place(origin, name).is_some());
+                    if is_own { Depth::Exports } else { Depth::Everything }
+                }),
             }
         };
         // Who gets at a family was cross-checked, so that of most modules nothing is looked up again.

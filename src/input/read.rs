@@ -18,7 +18,7 @@ use super::reference::start_of;
 use super::{InputError, InputErrorKind, ModuleFile, PackageFile};
 use crate::limits;
 use crate::module::bytes::PositionedFile;
-use crate::module::graph::Graph;
+use crate::module::graph::{Depth, Graph};
 use crate::module::{Bytes, ElfError, ModuleFacts};
 
 /// What is done with a module beyond reading its facts.
@@ -29,7 +29,7 @@ pub struct Asked {
     /// It is hashed.
     pub digest: bool,
     /// What its exports lead to is read, so that it need not be unpacked again.
-    pub graph: bool,
+    pub graph: Option<Depth>,
 }
 
 /// What each module is asked, told by its facts and the file that it is read from: itself, or a package.
@@ -68,8 +68,8 @@ fn unpack_module(
 }
 
 /// Reads what refers to what in one module.
-pub(crate) fn read_graph(path: &Path) -> Result<Graph, InputErrorKind> {
-    caught(|| Ok(Graph::read(Bytes::in_memory(&unpacked(whole(path)?)?))?))
+pub(crate) fn read_graph(path: &Path, depth: Depth) -> Result<Graph, InputErrorKind> {
+    caught(|| Ok(Graph::read(Bytes::in_memory(&unpacked(whole(path)?)?), depth)?))
 }
 
 fn facts(bytes: Bytes<'_>, read: Reader, asking: &AskingFacts<'_>) -> Result<ModuleFacts, InputErrorKind> {
@@ -85,8 +85,8 @@ fn facts(bytes: Bytes<'_>, read: Reader, asking: &AskingFacts<'_>) -> Result<Mod
     if asked.cross_check {
         facts.cross_check(bytes);
     }
-    if asked.graph {
-        facts.read_graph(bytes);
+    if let Some(depth) = asked.graph {
+        facts.read_graph(bytes, depth);
     }
     Ok(facts)
 }
@@ -147,14 +147,14 @@ pub fn read_package(package: &PackageFile, asking: &Asking<'_>) -> Result<Vec<La
 /// Reads what refers to what in some modules of a package, by their labels; what can't be read is left out.
 pub(crate) fn read_graphs(
     package: &PackageFile,
-    wanted: &(dyn Fn(&str) -> bool + Sync),
+    wanted: &(dyn Fn(&str) -> Option<Depth> + Sync),
 ) -> Result<Vec<(String, Graph)>, InputErrorKind> {
     caught(|| {
         let mut graphs = Vec::new();
         members(package.format, &mut door::file(&package.path)?.0, &mut |member| {
             let label = package.label_of(&member.name);
-            if wanted(&label)
-                && let Ok(graph) = caught(|| Ok(Graph::read(Bytes::in_memory(&unpacked(member.bytes?)?))?))
+            if let Some(depth) = wanted(&label)
+                && let Ok(graph) = caught(|| Ok(Graph::read(Bytes::in_memory(&unpacked(member.bytes?)?), depth)?))
             {
                 graphs.push((label, graph));
             }

@@ -40,7 +40,7 @@ pub use problem::Problem;
 pub use signature::Signature;
 
 use elf::{Class, Elf, Symbols, until_nul};
-use graph::Graph;
+use graph::{Depth, Graph};
 use problem::loaded_section;
 
 /// How far the build of a module has come.
@@ -174,8 +174,8 @@ impl ModuleFacts {
     }
 
     /// Reads what the exports lead to from the same bytes. What can't be told apart is taken as a whole: that needs no graph.
-    pub fn read_graph(&mut self, bytes: Bytes<'_>) {
-        self.graph = Graph::read(bytes).ok().map(Arc::new);
+    pub fn read_graph(&mut self, bytes: Bytes<'_>, depth: Depth) {
+        self.graph = Graph::read(bytes, depth).ok().map(Arc::new);
     }
 
     /// Hashes the same bytes, for what can be proven by that.

@@ -197,7 +197,7 @@ impl Node<'_> {
 mod tests {
     use super::*;
     use crate::exports::{Class, Export};
-    use crate::module::graph::{Link, Target};
+    use crate::module::graph::{Depth, Link, Target};
     use crate::module::{Bytes, ModuleFacts};
 
     /// Facts of a module with these exports and imports: those of a test module, with others in their place.
@@ -338,7 +338,7 @@ mod tests {
             include_bytes!("../../testdata/7.2/reach/sg_shim_routes.ko"),
         ] {
             let facts = ModuleFacts::read(Bytes::in_memory(bytes)).unwrap();
-            let graph = Graph::read(Bytes::in_memory(bytes)).unwrap();
+            let graph = Graph::read(Bytes::in_memory(bytes), Depth::Everything).unwrap();
             let reach = compute(&[("sg_shim_routes", Role::Shim, facts.clone(), graph)]);
             let exports = || facts.exports.iter().map(|export| &*export.name);
             assert_eq!(exports().count(), 22);

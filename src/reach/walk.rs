@@ -47,7 +47,7 @@ impl Walk {
         let mut to_parts = vec![Vec::new(); graph.parts.len()];
         let mut to_imports = vec![Vec::new(); graph.imports.len()];
         let links = (0_u32..).zip(&graph.links).flat_map(|(from, links)| links.iter().map(move |link| (from, link)));
-        let stored = graph.stored.iter().filter(|_| with_stored).map(|(from, link)| (*from, link));
+        let stored = graph.stored.iter().filter(|_| with_stored).flatten().map(|(from, link)| (*from, link));
         for (from, link) in links.chain(stored) {
             let into = match link.to {
                 Target::Part(part) => to_parts.get_mut(part as usize),

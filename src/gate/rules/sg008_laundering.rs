@@ -52,7 +52,7 @@ fn check(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
                 ..Draft::new(
                     Weight::Always(Severity::Deny),
                     format!(
-                        "exports {} more loosely than {symbol}{}, to which it leads: {}",
+                        "exports {} under looser terms than {symbol}{}, to which it leads: {}",
                         list(&shown),
                         reached.unwrap_or_default(),
                         told(way)

@@ -7,7 +7,7 @@ use super::super::elf::{Elf, Symbols};
 use super::super::imports::{SHN_LIVEPATCH, livepatch_target};
 use super::parts::{Parts, is_code};
 use super::references::{End, Ending, How, Reference, References, Referent, THIS_MODULE};
-use super::{Grade, Graph, Link, Place, Target};
+use super::{Depth, Grade, Graph, Link, Place, Target};
 use crate::text;
 
 /// A graph whose links are being made.
@@ -18,6 +18,9 @@ pub(super) struct Links<'l, 'd> {
     parts: &'l Parts,
     references: &'l References,
     imports: BTreeMap<&'d str, u32>,
+    /// The sections of that name, of which a module has one.
+    this_module: Vec<usize>,
+    stored: Vec<(u32, Link)>,
     /// How many were made.
     count: usize,
 }
@@ -38,9 +41,12 @@ impl<'l, 'd> Links<'l, 'd> {
         symbols: &'l Symbols<'d>,
         parts: &'l Parts,
         references: &'l References,
+        depth: Depth,
     ) -> Option<Self> {
         let graph = Graph { links: vec![Vec::new(); parts.len()], parts: parts.names(), ..Graph::default() };
-        let mut links = Self { graph, elf, symbols, parts, references, imports: BTreeMap::new(), count: 0 };
+        let this_module = elf.named(THIS_MODULE).map(|(index, _)| index).collect();
+        let (imports, stored) = (BTreeMap::new(), Vec::new());
+        let mut links = Self { graph, elf, symbols, parts, references, imports, this_module, stored, count: 0 };
         let mut stored: Vec<&Reference> = references.stored().collect();
         stored.sort_unstable_by_key(|reference| reference.from);
         for reference in references.all() {
@@ -52,6 +58,7 @@ impl<'l, 'd> Links<'l, 'd> {
         for reference in stored.into_iter().chain(references.handed()) {
             links.store(parts.at(reference.from), reference.to);
         }
+        links.graph.stored = (depth == Depth::Everything).then(|| std::mem::take(&mut links.stored));
         Some(links)
     }
 
@@ -84,14 +91,13 @@ impl<'l, 'd> Links<'l, 'd> {
 
     /// Whose address everybody takes is handed on only to be told apart from others.
     fn is_this_module(&self, to: Referent) -> bool {
-        matches!(to, Referent::Place(place)
-            if self.elf.sections().get(place.section as usize).is_some_and(|section| section.name == THIS_MODULE))
+        matches!(to, Referent::Place(place) if self.this_module.contains(&(place.section as usize)))
     }
 
     fn store(&mut self, from: Option<u32>, to: Referent) {
         self.count += 1;
         let link = if self.is_this_module(to) { None } else { self.link(to, Grade::Table) };
-        self.graph.stored.extend(from.zip(link));
+        self.stored.extend(from.zip(link));
     }
 
     fn add(&mut self, from: u32, to: Referent, grade: Grade) {

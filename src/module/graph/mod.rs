@@ -45,6 +45,15 @@ impl fmt::Display for Grade {
     }
 }
 
+/// How much of a module's code is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// What the exports lead to.
+    Exports,
+    /// All of it, and what it puts into data when it runs.
+    Everything,
+}
+
 /// Where a link leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Target {
@@ -71,7 +80,8 @@ pub struct Graph {
     /// The links of each part, sorted.
     pub links: Vec<Vec<Link>>,
     /// More of them, from data: what code puts there when it runs. Whether anything gets it from there nobody can tell for sure.
-    pub stored: Vec<(u32, Link)>,
+    /// None if that was not read.
+    pub stored: Option<Vec<(u32, Link)>>,
     /// The parts that are exported, by the names of the exports.
     pub exports: Vec<(Box<str>, u32)>,
     /// The names of the imports.
@@ -88,30 +98,37 @@ pub fn is_readable(machine: Machine) -> bool {
 
 impl Graph {
     /// Reads the graph of a module.
-    pub fn read(bytes: Bytes<'_>) -> Result<Self, ElfError> {
+    pub fn read(bytes: Bytes<'_>, depth: Depth) -> Result<Self, ElfError> {
         let signed = signature::find(bytes).ok().flatten();
         let elf = Elf::parse(signed.map_or(bytes, |signature| bytes.up_to(signature.offset)))?;
         let table = elf.sections().iter().find(|section| section.kind == SHT_SYMTAB);
         let Some(symbols) = table.and_then(|table| elf.symbols(table)) else { return Ok(Self::default()) };
         let exported = exports::places(&elf, &symbols);
-        Ok(Self::of_parts(&elf, &symbols, &exported).unwrap_or_else(|| Self::whole(&symbols, &exported)))
+        Ok(Self::of_parts(&elf, &symbols, &exported, depth).unwrap_or_else(|| Self::whole(&symbols, &exported)))
     }
 
     /// The graph of what can be told apart; nothing if that is nothing.
-    fn of_parts(elf: &Elf<'_>, symbols: &Symbols<'_>, exported: &[(&str, Option<Place>)]) -> Option<Self> {
+    fn of_parts(
+        elf: &Elf<'_>,
+        symbols: &Symbols<'_>,
+        exported: &[(&str, Option<Place>)],
+        depth: Depth,
+    ) -> Option<Self> {
         let starts: Vec<Place> = exported.iter().map(|(_, place)| *place).collect::<Option<_>>()?;
         let extents = Extents::new(symbols);
-        let references = References::from(elf, symbols, &extents, &starts)?;
+        let references = References::from(elf, symbols, &extents, &starts, depth)?;
         let parts = Parts::new(elf, symbols, &extents, &references, &starts);
-        let mut links = Links::new(elf, symbols, &parts, &references)?;
+        let mut links = Links::new(elf, symbols, &parts, &references, depth)?;
         links.fall_through();
         let mut graph = links.graph;
         for links in &mut graph.links {
             links.sort_unstable();
             links.dedup();
         }
-        graph.stored.sort_unstable();
-        graph.stored.dedup();
+        if let Some(stored) = &mut graph.stored {
+            stored.sort_unstable();
+            stored.dedup();
+        }
         graph.exports = exported
             .iter()
             .zip(&starts)
@@ -187,7 +204,7 @@ mod tests {
             &include_bytes!("../../../testdata/6.1/sg_export.ko")[..],
             include_bytes!("../../../testdata/7.2/sg_export.ko"),
         ] {
-            let graph = Graph::read(Bytes::in_memory(bytes)).unwrap();
+            let graph = Graph::read(Bytes::in_memory(bytes), Depth::Exports).unwrap();
             assert!(!graph.is_whole);
             let exports: Vec<&str> = graph.exports.iter().map(|(name, _)| &**name).collect();
             assert_eq!(exports, ["sg_gpl", "sg_plain", "sg_spaced", "sg_table"]);

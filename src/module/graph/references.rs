@@ -9,7 +9,7 @@ use super::super::elf::{Elf, Relocation, Section, Symbols};
 use super::super::imports::SHN_LIVEPATCH;
 use super::code::{Code, Found, Meant};
 use super::parts::{Extents, is_code, symbols_of};
-use super::{Grade, Place};
+use super::{Depth, Grade, Place};
 
 /// What is referred to.
 #[derive(Debug, Clone, Copy)]
@@ -89,6 +89,7 @@ pub(super) struct References {
     /// Where code begins, by section.
     begins: BTreeMap<u32, BTreeSet<u64>>,
     code: Code,
+    depth: Depth,
 }
 
 /// The section that holds `struct module`: most code refers to it, and it to the module's first and last function.
@@ -177,10 +178,16 @@ fn is_empty_alternative(table: &[u8], at: u64, end: u64) -> bool {
 
 impl References {
     /// Reads the references of the sections that places lead to. Nothing if there is code that can't be read.
-    pub(super) fn from(elf: &Elf<'_>, symbols: &Symbols<'_>, extents: &Extents, starts: &[Place]) -> Option<Self> {
+    pub(super) fn from(
+        elf: &Elf<'_>,
+        symbols: &Symbols<'_>,
+        extents: &Extents,
+        starts: &[Place],
+        depth: Depth,
+    ) -> Option<Self> {
         let code = Code::of(elf.machine, symbols)?;
         let redirected = Redirected::read(elf, symbols)?;
-        let mut references = Self { read: BTreeMap::new(), begins: BTreeMap::new(), code };
+        let mut references = Self { read: BTreeMap::new(), begins: BTreeMap::new(), code, depth };
         for (place, _) in symbols_of(symbols) {
             references.begin(place);
         }
@@ -190,7 +197,9 @@ impl References {
         let mut readings: BTreeMap<u32, usize> = BTreeMap::new();
         let mut open: BTreeSet<u32> = starts.iter().map(|place| place.section).collect();
         // What code puts into data may be got from there by any other.
-        open.extend((0..).take(elf.sections().len()).filter(|section| is_code(elf, *section)));
+        if depth == Depth::Everything {
+            open.extend((0..).take(elf.sections().len()).filter(|section| is_code(elf, *section)));
+        }
         // All that are open are read before one is read anew.
         let mut round: BTreeSet<u32> = BTreeSet::new();
         loop {
@@ -254,7 +263,7 @@ impl References {
         let none = BTreeSet::new();
         let begins = self.begins.get(&index).unwrap_or(&none);
         let relocations = elf.many_relocations(index as usize).ok()?;
-        for found in self.code.read(elf.data(section), begins, &relocations)? {
+        for found in self.code.read(elf.data(section), begins, &relocations, self.depth)? {
             match found {
                 Found::Relocated { offset, meant, how } => {
                     let to = resolve(&meant);

@@ -8,12 +8,14 @@ use yaxpeax_arm::armv7::{ConditionCode, InstDecoder, Opcode, Operand};
 use super::registers::{Calling, Does, Goes, Registers, With};
 use super::{End, Found, Leaves, Rest, up_to, word};
 use crate::module::elf::Relocation;
+use crate::module::graph::Depth;
 use crate::module::graph::references::{Ending, How};
 
 /// The first four hand something over, and with the twelfth are not the caller's afterwards (AAPCS32, 6.1.1).
 const CALLING: Calling = Calling { arguments: &[0, 1, 2, 3], scratch: &[0, 1, 2, 3, 12], result: 0 };
 
 pub(super) fn read(
+    depth: Depth,
     piece: &[u8],
     start: u64,
     relocations: &mut Rest<impl Iterator<Item = Relocation>>,
@@ -47,7 +49,10 @@ pub(super) fn read(
         // A function's last call may be a jump.
         let hands = calls || (how == How::Jump && callee.is_some());
         let handed = if hands { CALLING.arguments } else { &[] };
-        let mut seen = registers.stored(&does, None, handed);
+        let mut seen = match depth {
+            Depth::Everything => registers.stored(&does, None, handed),
+            Depth::Exports => Vec::new(),
+        };
         if callee.is_none() {
             seen.extend(registers.added(&does));
         }

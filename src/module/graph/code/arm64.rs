@@ -11,6 +11,7 @@ use yaxpeax_arm::armv8::a64::{InstDecoder, Opcode, Operand};
 use super::registers::{Calling, Does, Goes, Registers, With};
 use super::{End, Found, Leaves, Rest, up_to, word};
 use crate::module::elf::Relocation;
+use crate::module::graph::Depth;
 use crate::module::graph::references::{Ending, How};
 
 /// The first eight hand something over, and the first nineteen are not the caller's afterwards (AAPCS64, 6.1.1).
@@ -23,6 +24,7 @@ const CALLING: Calling = Calling {
 const NOP: u32 = 0xd503_201f;
 
 pub(super) fn read(
+    depth: Depth,
     piece: &[u8],
     start: u64,
     relocations: &mut Rest<impl Iterator<Item = Relocation>>,
@@ -64,7 +66,10 @@ pub(super) fn read(
         // A function's last call may be a jump.
         let hands = goes == Goes::Calls || (jumps && callee.is_some());
         let handed = if hands { CALLING.arguments } else { &[] };
-        let mut seen = registers.stored(&does, told, handed);
+        let mut seen = match depth {
+            Depth::Everything => registers.stored(&does, told, handed),
+            Depth::Exports => Vec::new(),
+        };
         seen.extend(registers.used(&does, goes, &CALLING));
         if callee.is_none() {
             seen.extend(registers.added(&does));

@@ -12,6 +12,7 @@ use std::iter::Peekable;
 use object::elf;
 
 use super::super::elf::{Machine, Relocation, Symbols};
+use super::Depth;
 use super::references::{Ending, How};
 use registers::Seen;
 
@@ -86,7 +87,13 @@ impl Code {
     }
 
     /// Reads a section's code, piece by piece between the places where something begins. Nothing if that can't be done.
-    pub(super) fn read(self, code: &[u8], begins: &BTreeSet<u64>, relocations: &[Relocation]) -> Option<Vec<Found>> {
+    pub(super) fn read(
+        self,
+        code: &[u8],
+        begins: &BTreeSet<u64>,
+        relocations: &[Relocation],
+        depth: Depth,
+    ) -> Option<Vec<Found>> {
         let mut found = Vec::new();
         let mut relocations = relocations.iter().copied().peekable();
         let len = code.len() as u64;
@@ -98,9 +105,9 @@ impl Code {
         for (start, end) in starts.iter().copied().zip(ends) {
             let piece = code.get(usize::try_from(start).ok()?..usize::try_from(end).ok()?)?;
             let end = match self {
-                Self::X86(bits) => x86::read(bits, piece, start, &mut relocations, &mut found)?,
-                Self::Arm64 => arm64::read(piece, start, &mut relocations, &mut found),
-                Self::Arm => arm::read(piece, start, &mut relocations, &mut found),
+                Self::X86(bits) => x86::read((bits, depth), piece, start, &mut relocations, &mut found)?,
+                Self::Arm64 => arm64::read(depth, piece, start, &mut relocations, &mut found),
+                Self::Arm => arm::read(depth, piece, start, &mut relocations, &mut found),
             };
             found.push(Found::End { offset: start, ending: end.ending, returns: end.returns });
         }
@@ -168,7 +175,7 @@ mod tests {
     use super::*;
 
     fn ending(code: Code, bytes: &[u8]) -> (Ending, bool) {
-        match code.read(bytes, &BTreeSet::new(), &[]).unwrap().last() {
+        match code.read(bytes, &BTreeSet::new(), &[], Depth::Everything).unwrap().last() {
             Some(Found::End { ending, returns, .. }) => (*ending, *returns),
             other => panic!("{other:?}"),
         }
@@ -179,7 +186,7 @@ mod tests {
         // beq to the fifth, pop {r4, r5, pc}, nop, nop, b to the second
         let words: [u32; 5] = [0x0a00_0002, 0xe8bd_8030, 0xe1a0_0000, 0xe1a0_0000, 0xeaff_fffb];
         let code: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
-        let found = Code::Arm.read(&code, &BTreeSet::new(), &[]).unwrap();
+        let found = Code::Arm.read(&code, &BTreeSet::new(), &[], Depth::Everything).unwrap();
         let near = found.iter().filter_map(|found| match found {
             Found::Near { offset, target, .. } => Some((*offset, *target)),
             _ => None,

@@ -10,6 +10,7 @@ use object::elf;
 use super::registers::{Calling, Does, Goes, Registers, Seen, With};
 use super::{End, Found, Leaves, Meant, Rest, up_to, word};
 use crate::module::elf::Relocation;
+use crate::module::graph::Depth;
 use crate::module::graph::references::{Ending, How};
 
 /// The psABI of x86-64, 3.2.3: rdi, rsi, rdx, rcx, r8 and r9.
@@ -20,7 +21,7 @@ const CALLING_64: Calling =
 const CALLING_32: Calling = Calling { arguments: &[0, 2, 1], scratch: &[0, 1, 2], result: 0 };
 
 pub(super) fn read(
-    bits: u32,
+    (bits, depth): (u32, Depth),
     piece: &[u8],
     start: u64,
     relocations: &mut Rest<impl Iterator<Item = Relocation>>,
@@ -28,7 +29,8 @@ pub(super) fn read(
 ) -> Option<End> {
     let mut decoder = Decoder::with_ip(bits, piece, start, DecoderOptions::NONE);
     let mut instruction = Instruction::default();
-    let (mut end, mut addresses) = (End::new(), Addresses::new(bits));
+    let mut end = End::new();
+    let mut addresses = (depth == Depth::Everything).then(|| Addresses::new(bits));
     while decoder.can_decode() {
         decoder.decode_out(&mut instruction);
         // The kernel's `ud2` is followed by nothing else; what is no instruction at all is another matter.
@@ -59,8 +61,9 @@ pub(super) fn read(
             let how = branch.or_else(|| read_there(&instruction).filter(|_| is_memory)).unwrap_or(How::Address);
             found.push(Found::Relocated { offset, meant, how });
         }
-        for seen in addresses.take(&instruction, memory, immediate) {
-            found.push(Found::of(offset, seen));
+        if let Some(addresses) = &mut addresses {
+            let seen = addresses.take(&instruction, memory, immediate);
+            found.extend(seen.into_iter().map(|seen| Found::of(offset, seen)));
         }
         let target = branch.filter(|_| callee.is_none()).map(|how| (instruction.near_branch_target(), how));
         found.extend(target.map(|(target, how)| Found::Near { offset, target, how }));
