@@ -33,7 +33,7 @@ pub fn judge(allowlists: &Allowlists, facts: &ModuleFacts, profile: Profile) {
     on_this_thread();
     let gathered = gathered(facts);
     let terms = Terms { profile, today: allowlists.policy.date, signatures: true, overrides: BTreeMap::new() };
-    let context = Context::new(allowlists, &gathered.exports, &gathered.trust, &gathered.reach, terms);
+    let context = gathered.context(allowlists, terms);
     let Some(module) = gathered.modules.first() else { return };
     let judgement = context.judge(module);
     denied_or_allowed(&judgement);

@@ -12,7 +12,7 @@ use super::source::{Fault, Place, SourceFile};
 use super::userspace::Axis;
 use crate::exports::Provided;
 use crate::limits;
-use crate::module::ModuleName;
+use crate::module::{Import, ModuleFacts, ModuleName};
 
 /// The operator's policy.
 #[derive(Debug, Clone)]
@@ -47,6 +47,10 @@ pub struct Family {
     globs: GlobSet,
     acquiring: BTreeSet<String>,
     others: BTreeSet<String>,
+    /// Types that nobody but the family's own code and its users handles.
+    pub private_types: BTreeSet<String>,
+    /// Symbols of no family by which the same is made by hand.
+    pub by_hand: BTreeSet<String>,
 }
 
 impl Family {
@@ -126,6 +130,21 @@ impl Policy {
         self.families.iter().find(|family| family.name == name)
     }
 
+    /// The symbols that give access to a family that is judged, and that fit.
+    pub fn acquiring<'p>(&'p self, fits: &'p dyn Fn(&str) -> bool) -> impl Iterator<Item = &'p str> {
+        let judged = self.families.iter().filter(|family| !family.watch_only);
+        judged.flat_map(|family| &family.acquiring).map(String::as_str).filter(move |symbol| fits(symbol))
+    }
+
+    /// What a module imports by which something of a family is made by hand, with the family.
+    pub fn makes_by_hand<'p>(&'p self, facts: &'p ModuleFacts) -> impl Iterator<Item = (&'p Family, &'p Import)> {
+        let judged = self.families.iter().filter(|family| !family.watch_only && !family.by_hand.is_empty());
+        judged.flat_map(|family| {
+            let by_hand = facts.imports.iter().filter(|import| family.by_hand.contains(&*import.name));
+            by_hand.map(move |import| (family, import))
+        })
+    }
+
     /// The subsystem of this name.
     #[must_use]
     pub fn subsystem(&self, name: &str) -> Option<&Subsystem> {
@@ -186,6 +205,10 @@ struct RawFamily {
     acquiring: Vec<Spanned<String>>,
     #[serde(default)]
     others: Vec<Spanned<String>>,
+    #[serde(default)]
+    private_types: BTreeSet<String>,
+    #[serde(default)]
+    by_hand: BTreeSet<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -273,6 +296,8 @@ fn read_family(file: &SourceFile, raw: RawFamily, faults: &mut Vec<Fault>) -> Fa
         globs: GlobSet::empty(),
         acquiring: BTreeSet::new(),
         others: BTreeSet::new(),
+        private_types: raw.private_types,
+        by_hand: raw.by_hand,
     };
     for namespace in raw.namespaces {
         if is_pattern(namespace.get_ref()) {

@@ -12,6 +12,7 @@ use crate::exports::VMLINUX;
 use crate::gate::Candidate;
 use crate::input;
 use crate::module::graph::{self, Depth, Graph};
+use crate::module::lookup;
 use crate::module::{ModuleFacts, ModuleName};
 use crate::reach::table::{self, Series};
 use crate::reach::{Basis, Hop, Node, Question, Reach, Role};
@@ -24,6 +25,8 @@ pub(super) enum Aim<'s> {
     Families,
     /// This symbol, whoever passes it on.
     Symbol(&'s str),
+    /// What finds any symbol, as far as it may be told any name.
+    Oracles,
 }
 
 /// Follows the exports of all that is known.
@@ -36,8 +39,9 @@ pub(super) fn follow<'a>(gathered: &'a Gathered, allowlists: &'a Allowlists, aim
             membership.gives_access().then(|| Arc::from(&*membership.family))
         }
         Aim::Symbol(name) => (symbol == name).then(|| Arc::from(name)),
+        Aim::Oracles => lookup::is_oracle(symbol).then(|| Arc::from("lookup")),
     };
-    let acquires = |facts: &ModuleFacts| facts.imports.iter().any(|import| family(&import.name).is_some());
+    let acquires = |facts: &ModuleFacts| facts.asks_for().any(|import| family(&import.name).is_some());
     // Of a kernel's own module that is not registered by its name its class may say something.
     let role_of = |facts: &ModuleFacts, name: &ModuleName, is_own: bool, registration: Option<&'a Registration>| {
         let is_of_a_class = || is_own && !acquires(facts) && is_of_a_class(allowlists, facts, name);
@@ -50,12 +54,21 @@ pub(super) fn follow<'a>(gathered: &'a Gathered, allowlists: &'a Allowlists, aim
         let is_claimed = gathered.trust.leaves_to_claim(facts);
         let registration = allowlists.registrations.get(&name);
         let meant = registration.filter(|registration| is_claimed || candidate.meets(&registration.proof));
-        let role = role_of(facts, &name, is_claimed || proof.is_some(), meant);
+        let is_own = is_claimed || proof.is_some();
+        let role = match aim {
+            // The kernel's own hands it to the kernel's own.
+            Aim::Oracles if is_own || !facts.lookups.is_open() => Role::Silent,
+            Aim::Oracles => Role::Shim,
+            _ => role_of(facts, &name, is_own, meant),
+        };
         node(facts, name, (Basis::Input, proof.is_some()), role)
     });
     let beside = context.iter().map(|Beside { facts, path, .. }| {
         let name = facts.name_or_of(path);
-        let role = role_of(facts, &name, true, allowlists.registrations.get(&name));
+        let role = match aim {
+            Aim::Oracles => Role::Silent,
+            _ => role_of(facts, &name, true, allowlists.registrations.get(&name)),
+        };
         node(facts, name, (Basis::Context, true), role)
     });
     let tables: Vec<(&ModuleName, &[(&str, &Hop)])> = known.modules().collect();
@@ -68,6 +81,9 @@ pub(super) fn follow<'a>(gathered: &'a Gathered, allowlists: &'a Allowlists, aim
         imports: hops.iter().map(|(_, hop)| &*hop.import).collect(),
     });
     let mut nodes: Vec<Node<'_>> = judged.chain(beside).chain(seen).collect();
+    if let Aim::Oracles = aim {
+        nodes.retain(|node| node.basis != Basis::Table);
+    }
     if let Aim::Symbol(_) = aim {
         for node in &mut nodes {
             node.role = Role::Shim;
@@ -116,8 +132,7 @@ fn node<'a>(
 ) -> Node<'a> {
     let exports: Vec<&str> = facts.exports.iter().map(|export| &*export.name).collect();
     // What exports nothing leads nobody anywhere.
-    let imports =
-        if exports.is_empty() { Vec::new() } else { facts.imports.iter().map(|import| &*import.name).collect() };
+    let imports = if exports.is_empty() { Vec::new() } else { facts.asks_for().map(|import| &*import.name).collect() };
     Node { name, basis, is_kernels_own, role, exports, imports }
 }
 
@@ -159,19 +174,21 @@ struct Graphs<'g> {
     gathered: &'g Gathered,
     tables: &'g [(&'g ModuleName, &'g [(&'g str, &'g Hop)])],
     /// Of modules in packages: a package is read once more, for all that could matter.
-    of_packages: Mutex<BTreeMap<usize, HashMap<String, Arc<Graph>>>>,
+    of_packages: Mutex<BTreeMap<usize, BTreeMap<usize, Arc<Graph>>>>,
 }
 
 impl Graphs<'_> {
     /// The graph of a node: of a module that is judged, or else of one beside it, or else of a table.
     fn of(&self, index: usize) -> Option<Arc<Graph>> {
         let Gathered { modules, sources, context, .. } = self.gathered;
-        let read = |path: &Path, depth| input::read_graph(path, depth).ok().map(Arc::new);
+        let read = |path: &Path, depth| {
+            input::read_again(path, |bytes| Graph::read(bytes, depth)).ok().and_then(Result::ok).map(Arc::new)
+        };
         if let Some(candidate) = modules.get(index) {
             return match (wanted(candidate), sources.get(index)?) {
                 (None, _) => candidate.facts.graph.clone(),
                 (Some(depth), Source::File(file)) => read(file, depth),
-                (Some(_), Source::Package(package)) => self.of_package(*package, &candidate.path),
+                (Some(_), Source::Package(package)) => self.of_package(*package, index),
             };
         }
         let beside = index - modules.len();
@@ -182,18 +199,21 @@ impl Graphs<'_> {
     }
 
     /// The graph of a module in a package: the package is read once more, for all of its modules that could matter.
-    fn of_package(&self, package: usize, label: &str) -> Option<Arc<Graph>> {
+    fn of_package(&self, package: usize, index: usize) -> Option<Arc<Graph>> {
         let mut read = self.of_packages.lock().unwrap_or_else(PoisonError::into_inner);
         let graphs = read.entry(package).or_insert_with(|| {
-            let Gathered { modules, packages, .. } = self.gathered;
-            let exporting = modules.iter().filter(|module| !module.facts.exports.is_empty());
-            let depths: HashMap<&str, Depth> =
-                exporting.filter_map(|module| Some((&*module.path, wanted(module)?))).collect();
-            let depth = |label: &str| depths.get(label).copied();
-            let graphs = packages.get(package).map(|package| input::read_graphs(package, &depth));
-            let read = graphs.and_then(Result::ok).into_iter().flatten();
-            read.map(|(label, graph)| (label, Arc::new(graph))).collect()
+            let Gathered { modules, sources, .. } = self.gathered;
+            let of_it = modules.iter().zip(sources).enumerate().filter_map(|(index, (module, source))| {
+                let exports = !module.facts.exports.is_empty();
+                let is_of_it = matches!(source, Source::Package(of) if *of == package);
+                Some((index, wanted(module).filter(|_| exports && is_of_it)?))
+            });
+            let depths: BTreeMap<usize, Depth> = of_it.collect();
+            let graphs = self.gathered.again(&depths.keys().copied().collect(), &|index, bytes| {
+                Graph::read(bytes, depths.get(&index).copied()?).ok().map(Arc::new)
+            });
+            graphs.into_iter().filter_map(|(index, graph)| Some((index, graph?))).collect()
         });
-        graphs.get(label).cloned()
+        graphs.get(&index).cloned()
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The pipeline: from what the caller names to one report.
 
+mod again;
 mod follow;
 
 use std::collections::HashSet;
@@ -8,12 +9,13 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use crate::allowlist::{Allowlists, Kind};
+use crate::allowlist::{Allowlists, Kind, Policy};
 use crate::exports::{ExportTable, Provided};
-use crate::gate::{Candidate, Context, Finding, Judgement};
+use crate::gate::{Candidate, Context, Finding, Judgement, Terms};
 use crate::input::{self, Asked, Collected, InputError, InputErrorKind, Inputs, Labelled, ModuleFile, PackageFile};
 use crate::module::ModuleFacts;
 use crate::module::graph::{self, Depth};
+use crate::module::lookup;
 use crate::module::name::provider_path;
 use crate::reach::{Reach, Role};
 use crate::tier;
@@ -41,6 +43,8 @@ pub struct Gathered {
     pub trust: Trust,
     /// What the modules' exports lead to, where that was followed.
     pub reach: Reach,
+    /// Which of them lead to what finds any symbol.
+    pub oracles: Reach,
     /// Where each module was read from.
     pub sources: Vec<Source>,
     /// The packages among the inputs.
@@ -124,14 +128,22 @@ impl Gathered {
         };
         let leading = leading(allowlists);
         let matters = |symbol: &str| in_family(symbol) || leading.contains(symbol);
-        let gets_at_one = |facts: &ModuleFacts| facts.imports.iter().any(|import| matters(&import.name));
+        let gets_at_one = |facts: &ModuleFacts| {
+            facts.asks_for().any(|import| matters(&import.name))
+                || facts.lookups.names().into_iter().any(lookup::is_pattern)
+        };
         // Of what can't be read it matters whether it is the kernel's own as soon as it exports something.
         let is_opaque = |facts: &ModuleFacts| !facts.exports.is_empty() && !graph::is_readable(facts.machine);
         let is_named =
             |facts: &ModuleFacts| is_opaque(facts) || facts.name.as_ref().is_some_and(|name| allowlists.names(name));
+        let is_from_elsewhere = |facts: &ModuleFacts, origin: Origin<'_>| {
+            let is_placed = || facts.name.as_ref().is_some_and(|name| trust.place(origin, name).is_some());
+            // Where nothing could be in its place, what it claims stands until its signature says more.
+            !facts.claims_intree() || (trust.has_places() && !is_placed())
+        };
         let asking = |facts: &ModuleFacts, origin: Origin<'_>| {
             let gets_at_one = gets_at_one(facts);
-            let needs_proof = gets_at_one || is_named(facts);
+            let needs_proof = gets_at_one || is_named(facts) || is_dubious(policy, facts);
             Asked {
                 cross_check: inputs.cross_check || !facts.claims_intree() || gets_at_one,
                 // What is in its place needs no other proof, unless it is registered by its content; where there are keys, its
@@ -141,6 +153,7 @@ impl Gathered {
                         && (named.asks_for_keys()
                             || facts.name.as_ref().is_none_or(|name| trust.place(origin, name).is_none())
                             || facts.name.as_ref().is_some_and(|name| allowlists.asks_for_content(name)))),
+                hidden_ways: inputs.to_judge && is_from_elsewhere(facts, origin),
                 graph: (inputs.to_judge && gets_at_one && !facts.exports.is_empty()).then(|| {
                     // What is not the kernel's own after all is read once more.
                     let is_own = facts.name.as_ref().is_some_and(|name| trust.place(origin, name).is_some());
@@ -149,7 +162,9 @@ impl Gathered {
             }
         };
         // Who gets at a family was cross-checked, so that of most modules nothing is looked up again.
-        let needs_proof = |facts: &ModuleFacts| (facts.cross_checked && gets_at_one(facts)) || is_named(facts);
+        let needs_proof = |facts: &ModuleFacts| {
+            (facts.cross_checked && gets_at_one(facts)) || is_named(facts) || is_dubious(policy, facts)
+        };
         // To unpack a kernel image for its keys takes about as long as to read its modules.
         let (facts, keys) = rayon::join(
             || input::read_all(&files, &|facts, path| asking(facts, Origin::File(path))),
@@ -161,7 +176,10 @@ impl Gathered {
             .collect();
         let (context, context_listed) = read_context(&inputs.context, &asking)?;
         trust.add_keys(keys?);
-        let candidate = |(path, facts, source): (String, ModuleFacts, Source)| {
+        let expand = |pattern: &str| matching(policy, pattern);
+        let candidate = |(path, mut facts, source): (String, ModuleFacts, Source)| {
+            let lookups = std::mem::take(&mut facts.lookups);
+            facts.set_lookups(lookups, &expand);
             let origin = source.origin(&path, &packages);
             let signature = facts.digests.is_some().then(|| trust.verify(origin, &facts)).flatten();
             let name = facts.name_or_of(&path);
@@ -204,6 +222,7 @@ impl Gathered {
             debug_files,
             trust,
             reach: Reach::default(),
+            oracles: Reach::default(),
             sources,
             packages,
             context,
@@ -217,7 +236,30 @@ impl Gathered {
 
     /// Follows what the modules' exports lead to.
     pub fn follow(&mut self, allowlists: &Allowlists) {
+        self.oracles = follow::follow(self, allowlists, Aim::Oracles);
+        self.ask_oracles(allowlists);
         self.reach = follow::follow(self, allowlists, Aim::Families);
+    }
+
+    /// Reads what modules find by what others hand out.
+    fn ask_oracles(&mut self, allowlists: &Allowlists) {
+        let is_oracle = |symbol: &str| !self.oracles.of(symbol).is_empty();
+        let asks = |module: &Candidate| module.facts.imports.iter().any(|import| is_oracle(&import.name));
+        let asking = self.modules.iter().enumerate().filter(|(_, module)| asks(module)).map(|(index, _)| index);
+        let read = self.again(&asking.collect(), &|index, bytes| {
+            self.modules.get(index).map(|module| module.facts.lookups_by(bytes, &is_oracle))
+        });
+        for (index, lookups) in read {
+            if let (Some(module), Some(lookups)) = (self.modules.get_mut(index), lookups) {
+                module.facts.set_lookups(lookups, &|pattern| matching(&allowlists.policy, pattern));
+            }
+        }
+    }
+
+    /// By what its modules are judged.
+    #[must_use]
+    pub fn context<'a>(&'a self, allowlists: &'a Allowlists, terms: Terms) -> Context<'a> {
+        Context::new(allowlists, &self.exports, &self.trust, &self.reach, &self.oracles, terms)
     }
 
     /// The module that was read from a file; in a tree it may bear a shorter path.
@@ -243,6 +285,18 @@ impl Gathered {
             malformed.flat_map(|error| context.judge_unreadable(&error.path, &error.kind.to_string())).collect();
         Judged { modules, unreadable }
     }
+}
+
+/// Whether it matters if a module is the kernel's own: it does what only that may do without a word.
+fn is_dubious(policy: &Policy, facts: &ModuleFacts) -> bool {
+    facts.lookups.is_open() || policy.makes_by_hand(facts).next().is_some()
+}
+
+/// The symbols of families for which a pattern stands, as the kernel reads one (`lib/glob.c`); what is none stands for all.
+fn matching(policy: &Policy, pattern: &str) -> Vec<String> {
+    let glob = globset::Glob::new(pattern).ok().map(|glob| glob.compile_matcher());
+    let fits = |symbol: &str| glob.as_ref().is_none_or(|glob| glob.is_match(symbol));
+    policy.acquiring(&fits).map(str::to_owned).collect()
 }
 
 /// What was read of the inputs.

@@ -10,7 +10,7 @@ use super::Exit;
 use super::common::{CliError, InputArgs, OutputArgs, TrustArgs, today};
 use super::output::{self, Stream};
 use crate::allowlist::{Date, Lock};
-use crate::gate::{Context, Level, Profile, Terms, rules};
+use crate::gate::{Level, Profile, Terms, rules};
 use crate::input::{InputError, InputErrorKind};
 use crate::report::{self, CheckReport};
 
@@ -126,7 +126,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
             gathered.errors.push(InputError::new(input, InputErrorKind::NoModules));
         }
         let terms = Terms { profile: args.profile.into(), today, signatures: args.trust.verify_signatures, overrides };
-        let context = Context::new(&allowlists, &gathered.exports, &gathered.trust, &gathered.reach, terms);
+        let context = gathered.context(&allowlists, terms);
         let judged = gathered.judge(&context);
         let report = CheckReport { context: &context, gathered: &gathered, judged: &judged, all: args.all };
         let kbuild = matches!(args.format, Format::Kbuild);

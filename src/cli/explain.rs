@@ -89,7 +89,7 @@ fn ways(args: &Args, module: &Path, symbol: &str) -> Result<Exit, CliError> {
             return Ok(Exit::NoFacts);
         };
         let reach = gathered.ways_to(symbol, &allowlists);
-        let imports = || subject.facts.imports.iter().map(|import| &*import.name);
+        let imports = || subject.facts.asks_for().map(|import| &*import.name);
         let paths = Paths {
             module: subject.facts.name_or_of(&subject.path).to_string(),
             symbol,

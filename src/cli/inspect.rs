@@ -10,7 +10,7 @@ use super::Exit;
 use super::common::{CliError, InputArgs, OutputArgs, TrustArgs, today};
 use super::output::{self, Stream};
 use crate::allowlist::Date;
-use crate::gate::{Context, Profile, Terms};
+use crate::gate::{Profile, Terms};
 use crate::report;
 
 /// Show all there is to say of modules: identity, imports by tier, exports, findings
@@ -62,7 +62,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         let gathered = args.input.gather(&args.modules, &args.trust, &allowlists, true)?;
         output::say_errors(&gathered.errors);
         let terms = Terms { profile: Profile::Audit, today, signatures: false, overrides: BTreeMap::new() };
-        let context = Context::new(&allowlists, &gathered.exports, &gathered.trust, &gathered.reach, terms);
+        let context = gathered.context(&allowlists, terms);
         let judgements = gathered.judge(&context).modules;
         output::write(&args.output, Stream::Stdout, &args.modules, |out| match args.format {
             Format::Human => {

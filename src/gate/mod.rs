@@ -134,6 +134,8 @@ pub struct Context<'a> {
     pub trust: &'a Trust,
     /// What exports lead to.
     pub reach: &'a Reach,
+    /// Which exports lead to what finds any symbol.
+    pub oracles: &'a Reach,
 }
 
 /// A module to be judged.
@@ -197,11 +199,12 @@ impl<'a> Context<'a> {
         exports: &'a ExportTable,
         trust: &'a Trust,
         reach: &'a Reach,
+        oracles: &'a Reach,
         terms: Terms,
     ) -> Self {
         let memberships = tier::memberships(&allowlists.policy, exports);
         let providers = if exports.knows_modules() { HashSet::new() } else { exports.providers() };
-        Self { allowlists, exports, memberships, providers, terms, trust, reach }
+        Self { allowlists, exports, memberships, providers, terms, trust, reach, oracles }
     }
 
     /// Whether a module of this name is known to export something; where a reference tells of all modules, nobody asks.

@@ -33,6 +33,12 @@ impl ResolvedImport<'_> {
         }
     }
 
+    /// Whether the module finds it while it runs, and does not import it.
+    #[must_use]
+    pub fn is_found(&self) -> bool {
+        self.import.binding == Binding::Lookup
+    }
+
     /// Whether a module that is not GPL-compatible may not have it.
     #[must_use]
     pub fn is_gpl_only(&self) -> bool {
@@ -66,7 +72,7 @@ impl ResolvedImport<'_> {
 #[derive(Debug, Clone, Copy)]
 pub struct Through<'a> {
     /// The import.
-    pub import: &'a str,
+    pub import: &'a Import,
     /// The way from there.
     pub way: &'a Reached,
 }
@@ -91,10 +97,21 @@ impl<'a> Access<'_, 'a> {
     #[must_use]
     pub fn symbols(&self) -> Vec<String> {
         let direct = self.direct.iter().map(|import| import.import.name.to_string());
-        let mut symbols: Vec<String> = direct.chain(self.through.iter().map(|one| one.import.to_owned())).collect();
+        let through = self.through.iter().map(|one| one.import.name.to_string());
+        let mut symbols: Vec<String> = direct.chain(through).collect();
         symbols.sort();
         symbols.dedup();
         symbols
+    }
+
+    /// The part of it that the module imports, or the part that it finds while it runs.
+    #[must_use]
+    pub fn part(&self, is_found: bool) -> Self {
+        let is_of_it = |import: &Import| (import.binding == Binding::Lookup) == is_found;
+        Self {
+            direct: self.direct.iter().copied().filter(|one| is_of_it(one.import)).collect(),
+            through: self.through.iter().copied().filter(|one| is_of_it(one.import)).collect(),
+        }
     }
 }
 
@@ -111,7 +128,7 @@ pub struct Subject<'a> {
     pub name: ModuleName,
     /// What it says of itself.
     pub facts: &'a ModuleFacts,
-    /// Its imports by name.
+    /// What it asks for: its imports by name, and behind them what it finds while it runs.
     pub imports: Vec<ResolvedImport<'a>>,
     /// Its imports that lead to a family through other modules, each with its ways.
     pub through: Vec<Through<'a>>,
@@ -126,8 +143,7 @@ impl<'a> Subject<'a> {
         let Candidate { path, facts, .. } = module;
         let name = facts.name_or_of(path);
         let imports: Vec<ResolvedImport<'a>> = facts
-            .imports
-            .iter()
+            .asks_for()
             .map(|import| {
                 let (provided, membership) = context.look_up(&import.name);
                 ResolvedImport { import, provided, membership }
@@ -135,7 +151,7 @@ impl<'a> Subject<'a> {
             .collect();
         let through = imports.iter().flat_map(|import| {
             let ways = context.reach.of(&import.import.name).iter();
-            ways.map(move |way| Through { import: &import.import.name, way })
+            ways.map(move |way| Through { import: import.import, way })
         });
         let mut subject = Self {
             context,
@@ -166,6 +182,12 @@ impl<'a> Subject<'a> {
     #[must_use]
     pub fn has_to_do_with_a_family(&self) -> bool {
         self.family_imports().next().is_some() || self.gets_at_a_family()
+    }
+
+    /// Whether it is not the kernel's own, and does not claim to be where nothing was named that could prove it.
+    #[must_use]
+    pub fn is_from_elsewhere(&self) -> bool {
+        !self.is_kernels_own() && !self.context.trust.leaves_to_claim(self.facts)
     }
 
     /// Whether it is proven to be the kernel's own.

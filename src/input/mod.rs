@@ -17,7 +17,7 @@ pub use collect::{Collected, Format, ModuleFile, PackageFile, collect};
 pub use compression::{Compression, UnpackError};
 pub use package::{Member, members};
 pub use read::{Asked, Asking, Labelled, read_all, read_module, read_package};
-pub(crate) use read::{content_hash, content_hashes_of_package, is_package, read_graph, read_graphs};
+pub(crate) use read::{content_hash, content_hashes_of_package, is_package, read_again, read_package_again};
 pub(crate) use reference::read_image;
 pub use reference::read_reference;
 

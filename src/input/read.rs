@@ -18,7 +18,7 @@ use super::reference::start_of;
 use super::{InputError, InputErrorKind, ModuleFile, PackageFile};
 use crate::limits;
 use crate::module::bytes::PositionedFile;
-use crate::module::graph::{Depth, Graph};
+use crate::module::graph::Depth;
 use crate::module::{Bytes, ElfError, ModuleFacts};
 
 /// What is done with a module beyond reading its facts.
@@ -30,6 +30,8 @@ pub struct Asked {
     pub digest: bool,
     /// What its exports lead to is read, so that it need not be unpacked again.
     pub graph: Option<Depth>,
+    /// It is looked for ways to others' symbols that no import tells of, as is done with what is not the kernel's own.
+    pub hidden_ways: bool,
 }
 
 /// What each module is asked, told by its facts and the file that it is read from: itself, or a package.
@@ -67,9 +69,9 @@ fn unpack_module(
     facts(Bytes::in_memory(&unpacked), ModuleFacts::read, asking)
 }
 
-/// Reads what refers to what in one module.
-pub(crate) fn read_graph(path: &Path, depth: Depth) -> Result<Graph, InputErrorKind> {
-    caught(|| Ok(Graph::read(Bytes::in_memory(&unpacked(whole(path)?)?), depth)?))
+/// Reads something more of one module.
+pub(crate) fn read_again<T>(path: &Path, read: impl FnOnce(Bytes<'_>) -> T) -> Result<T, InputErrorKind> {
+    caught(|| Ok(read(Bytes::in_memory(&unpacked(whole(path)?)?))))
 }
 
 fn facts(bytes: Bytes<'_>, read: Reader, asking: &AskingFacts<'_>) -> Result<ModuleFacts, InputErrorKind> {
@@ -84,6 +86,9 @@ fn facts(bytes: Bytes<'_>, read: Reader, asking: &AskingFacts<'_>) -> Result<Mod
     }
     if asked.cross_check {
         facts.cross_check(bytes);
+    }
+    if asked.hidden_ways {
+        facts.read_hidden_ways(bytes);
     }
     if let Some(depth) = asked.graph {
         facts.read_graph(bytes, depth);
@@ -144,22 +149,23 @@ pub fn read_package(package: &PackageFile, asking: &Asking<'_>) -> Result<Vec<La
     caught(|| read_members(package, asking))
 }
 
-/// Reads what refers to what in some modules of a package, by their labels; what can't be read is left out.
-pub(crate) fn read_graphs(
+/// Reads something more of some modules of a package: of those of which `wanted` tells the number by their label. What can't be
+/// read is left out.
+pub(crate) fn read_package_again<T>(
     package: &PackageFile,
-    wanted: &(dyn Fn(&str) -> Option<Depth> + Sync),
-) -> Result<Vec<(String, Graph)>, InputErrorKind> {
+    wanted: &dyn Fn(&str) -> Option<usize>,
+    read: &dyn Fn(usize, Bytes<'_>) -> T,
+) -> Result<Vec<(usize, T)>, InputErrorKind> {
     caught(|| {
-        let mut graphs = Vec::new();
+        let mut all = Vec::new();
         members(package.format, &mut door::file(&package.path)?.0, &mut |member| {
-            let label = package.label_of(&member.name);
-            if let Some(depth) = wanted(&label)
-                && let Ok(graph) = caught(|| Ok(Graph::read(Bytes::in_memory(&unpacked(member.bytes?)?), depth)?))
+            if let Some(number) = wanted(&package.label_of(&member.name))
+                && let Ok(one) = caught(|| Ok(read(number, Bytes::in_memory(&unpacked(member.bytes?)?))))
             {
-                graphs.push((label, graph));
+                all.push((number, one));
             }
         })?;
-        Ok(graphs)
+        Ok(all)
     })
 }
 

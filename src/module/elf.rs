@@ -492,6 +492,12 @@ impl<'d> Elf<'d> {
         Some(Symbols { raw, strings: self.data(strings), endian: self.endian })
     }
 
+    /// The symbol table that the loaders of 5.10 and 6.1 take: the first.
+    #[must_use]
+    pub fn first_symbols(&self) -> Option<Symbols<'d>> {
+        self.symbols(self.sections.iter().find(|section| section.kind == elf::SHT_SYMTAB)?)
+    }
+
     /// The relocations that apply to the section of this index, in the order of their offsets.
     ///
     /// An error if there is more than one table of them, if it is not a whole number of entries, or if there are more than

@@ -4,6 +4,8 @@
 //! The loader resolves them all, whatever their binding or type and whether or not a relocation uses
 //! them (`kernel/module/main.c:simplify_symbols`, 7.2). `__versions` only says with which CRC.
 
+use std::fmt;
+
 use object::elf;
 use serde::Serialize;
 
@@ -22,6 +24,19 @@ pub enum Binding {
     Weak,
     /// Livepatch finds it, exported or not.
     Livepatch,
+    /// The module finds it by its name while it runs.
+    Lookup,
+}
+
+impl fmt::Display for Binding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Strong => "strong",
+            Self::Weak => "weak",
+            Self::Livepatch => "livepatch",
+            Self::Lookup => "lookup",
+        })
+    }
 }
 
 /// One import.

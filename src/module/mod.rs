@@ -14,6 +14,7 @@ pub mod graph;
 pub mod imports;
 pub mod license;
 mod loader;
+pub mod lookup;
 pub mod modinfo;
 pub mod name;
 pub mod pkcs7;
@@ -41,6 +42,7 @@ pub use signature::Signature;
 
 use elf::{Class, Elf, Symbols, until_nul};
 use graph::{Depth, Graph};
+use lookup::Lookups;
 use problem::loaded_section;
 
 /// How far the build of a module has come.
@@ -69,6 +71,10 @@ pub struct ModuleFacts {
     pub exports: Vec<Export>,
     /// What it asks for, by name.
     pub imports: Vec<Import>,
+    /// What it finds while it runs, as its code tells.
+    pub lookups: Lookups,
+    /// The names of what it finds so and does not import, as imports.
+    pub found: Vec<Import>,
     /// The signature appended to it, not verified.
     pub signature: Option<Signature>,
     /// `.note.gnu.build-id`, as hexadecimal digits.
@@ -130,26 +136,30 @@ impl ModuleFacts {
         };
         let symbols = read_symbols(&elf, &mut problems);
         let versions = versions::read(&elf, &mut problems);
-        let (imports, exports) = match (symbols, stage) {
+        let (imports, exports) = match (&symbols, stage) {
             (None, _) => (Vec::new(), Vec::new()),
             (Some(symbols), Stage::Finished) => {
-                loader::check_symbols(&symbols, &mut problems);
+                loader::check_symbols(symbols, &mut problems);
                 (
-                    imports::read(elf.machine, &symbols, &versions, &mut problems),
-                    exports::read(&elf, &symbols, &mut problems),
+                    imports::read(elf.machine, symbols, &versions, &mut problems),
+                    exports::read(&elf, symbols, &mut problems),
                 )
             }
             (Some(symbols), Stage::BeforeModpost) => (
-                imports::read_before_modpost(elf.machine, &symbols, &mut problems),
-                exports::read_before_modpost(&elf, &symbols, &mut problems),
+                imports::read_before_modpost(elf.machine, symbols, &mut problems),
+                exports::read_before_modpost(&elf, symbols, &mut problems),
             ),
         };
+        let lookups = symbols.filter(|symbols| lookup::has_finders(symbols, &|_| false));
+        let lookups = lookups.map(|symbols| lookup::read(&elf, &symbols, &|_| false)).unwrap_or_default();
         Ok(Self {
             stage,
             name,
             machine: elf.machine,
             modinfo,
             exports,
+            found: lookup::found(&lookups, &imports, &|_| Vec::new()),
+            lookups,
             imports,
             signature,
             build_id: build_id(&elf),
@@ -176,6 +186,38 @@ impl ModuleFacts {
     /// Reads what the exports lead to from the same bytes. What can't be told apart is taken as a whole: that needs no graph.
     pub fn read_graph(&mut self, bytes: Bytes<'_>, depth: Depth) {
         self.graph = Graph::read(bytes, depth).ok().map(Arc::new);
+    }
+
+    /// Reads from the same bytes by which ways it may get at others' symbols that no import tells of, beyond what it finds by
+    /// the kernel's own functions.
+    pub fn read_hidden_ways(&mut self, bytes: Bytes<'_>) {
+        let Ok(elf) = Elf::parse(self.signature.as_ref().map_or(bytes, |signature| bytes.up_to(signature.offset)))
+        else {
+            return;
+        };
+        if let Some(symbols) = elf.first_symbols() {
+            self.lookups.walks_modules = lookup::walks_modules(&elf, &symbols);
+        }
+    }
+
+    /// What it finds while it runs, by the same bytes, if it may find things by these functions of others, too.
+    #[must_use]
+    pub fn lookups_by(&self, bytes: Bytes<'_>, others: &dyn Fn(&str) -> bool) -> Lookups {
+        let elf = Elf::parse(self.signature.as_ref().map_or(bytes, |signature| bytes.up_to(signature.offset)));
+        let read = |elf: &Elf<'_>| Some(lookup::read(elf, &elf.first_symbols()?, others));
+        let lookups = elf.ok().as_ref().and_then(read).unwrap_or_default();
+        Lookups { walks_modules: self.lookups.walks_modules, ..lookups }
+    }
+
+    /// Takes what it finds while it runs; `expand` says what a pattern of names stands for.
+    pub fn set_lookups(&mut self, lookups: Lookups, expand: &dyn Fn(&str) -> Vec<String>) {
+        self.found = lookup::found(&lookups, &self.imports, expand);
+        self.lookups = lookups;
+    }
+
+    /// All that it asks for: what it imports, and what it finds while it runs.
+    pub fn asks_for(&self) -> impl Iterator<Item = &Import> {
+        self.imports.iter().chain(&self.found)
     }
 
     /// Hashes the same bytes, for what can be proven by that.

@@ -61,8 +61,7 @@ impl Reading {
 fn describe_import(name: &str, binding: Binding) -> Box<str> {
     match binding {
         Binding::Strong => name.into(),
-        Binding::Weak => format!("{name} (weak)").into(),
-        Binding::Livepatch => format!("{name} (livepatch)").into(),
+        other => format!("{name} ({other})").into(),
     }
 }
 

@@ -120,7 +120,7 @@ fn ways(subject: &Subject<'_>, family: &str, through: &[&Through<'_>]) -> String
     };
     // What gives access first; the rest only lets go or asks.
     let direct: Vec<&str> = of_family(true).chain(of_family(false)).map(|import| &*import.import.name).collect();
-    let mut through: Vec<&str> = through.iter().map(|through| through.import).collect();
+    let mut through: Vec<&str> = through.iter().map(|through| &*through.import.name).collect();
     through.dedup();
     let mut parts = Vec::new();
     if !direct.is_empty() {

@@ -13,6 +13,7 @@ use super::standing_phrase;
 use super::style::{FAINT, STRONG};
 use crate::exports::Provided;
 use crate::gate::{Judgement, ResolvedImport, Verdict};
+use crate::module::lookup::{Gives, Told};
 use crate::module::pkcs7::Signer;
 use crate::module::{Binding, ModuleFacts, Signature, Stage};
 use crate::text;
@@ -29,6 +30,7 @@ pub fn human(out: &mut dyn Write, judgement: &Judgement<'_>, all: bool) -> io::R
     head(out, judgement)?;
     tags(out, facts, all)?;
     imports(out, judgement)?;
+    lookups(out, facts)?;
     exports(out, judgement)?;
     writeln!(out)?;
     for finding in &judgement.findings {
@@ -95,14 +97,14 @@ fn tags(out: &mut dyn Write, facts: &ModuleFacts, all: bool) -> io::Result<()> {
 
 fn imports(out: &mut dyn Write, judgement: &Judgement<'_>) -> io::Result<()> {
     let imports = &judgement.subject.imports;
-    writeln!(out, "\n{STRONG}imports{STRONG:#}  {}", imports.len())?;
+    writeln!(out, "\n{STRONG}imports{STRONG:#}  {}", judgement.subject.facts.imports.len())?;
     for (tier, title) in [
         (Some(Tier::UserspaceGpl), "userspace-gpl"),
         (Some(Tier::Gpl), "gpl"),
         (Some(Tier::Plain), "plain"),
         (None, "unknown"),
     ] {
-        let of_tier: Vec<_> = imports.iter().filter(|import| import.tier() == tier).collect();
+        let of_tier: Vec<_> = imports.iter().filter(|import| import.tier() == tier && !import.is_found()).collect();
         if of_tier.is_empty() {
             continue;
         }
@@ -116,12 +118,11 @@ fn imports(out: &mut dyn Write, judgement: &Judgement<'_>) -> io::Result<()> {
         let mut by_provider: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for import in of_tier {
             let provider = import.provided.map_or_else(|| "?".to_owned(), |provided| provided.provider.to_string());
-            let weak = match import.import.binding {
-                Binding::Strong => "",
-                Binding::Weak => " (weak)",
-                Binding::Livepatch => " (livepatch)",
+            let binding = match import.import.binding {
+                Binding::Strong => String::new(),
+                other => format!(" ({other})"),
             };
-            by_provider.entry(provider).or_default().push(format!("{}{weak}", import.import.name));
+            by_provider.entry(provider).or_default().push(format!("{}{binding}", import.import.name));
         }
         for (provider, symbols) in by_provider {
             writeln!(out, "    {FAINT}{provider}:{FAINT:#} {}", symbols.join(" "))?;
@@ -137,13 +138,28 @@ fn describe(import: &ResolvedImport<'_>) -> String {
         text.push_str(&format!("  {}", membership.family));
         text.push_str(if membership.acquires { ", gives access" } else { ", gives no access" });
     }
-    if import.import.binding == Binding::Weak {
-        text.push_str(", weak");
+    if import.import.binding != Binding::Strong {
+        text.push_str(&format!(", {}", import.import.binding));
     }
     if let Some(crc) = import.import.crc {
         text.push_str(&format!(", 0x{crc:08x}"));
     }
     text
+}
+
+/// What it finds while it runs, by the functions by which it does.
+fn lookups(out: &mut dyn Write, facts: &ModuleFacts) -> io::Result<()> {
+    if facts.lookups.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n{STRONG}found at run time{STRONG:#}")?;
+    for told in facts.lookups.told() {
+        writeln!(out, "  {FAINT}{}:{FAINT:#} {}", told.by, told.what())?;
+    }
+    if facts.lookups.walks_modules {
+        writeln!(out, "  goes along the list of modules")?;
+    }
+    Ok(())
 }
 
 fn exports(out: &mut dyn Write, judgement: &Judgement<'_>) -> io::Result<()> {
@@ -180,10 +196,27 @@ struct ModuleV1<'a> {
     debug_info: bool,
     modinfo: Vec<TagV1<'a>>,
     imports: Vec<ImportV1<'a>>,
+    lookups: Vec<LookupV1>,
+    walks_modules: bool,
     versions: BTreeMap<&'a str, String>,
     exports: Vec<ExportV1<'a>>,
     problems: Vec<String>,
     findings: Vec<FindingV1>,
+}
+
+#[derive(Serialize)]
+struct LookupV1 {
+    by: String,
+    gives: Gives,
+    names: Vec<String>,
+    open: bool,
+}
+
+impl From<Told<'_>> for LookupV1 {
+    fn from(Told { by, gives, names, is_open, .. }: Told<'_>) -> Self {
+        let names = names.into_iter().map(str::to_owned).collect();
+        Self { by: by.to_owned(), gives, names, open: is_open }
+    }
 }
 
 #[derive(Serialize)]
@@ -271,7 +304,9 @@ fn module<'a>(judgement: &'a Judgement<'a>, own: &'a [Provided]) -> ModuleV1<'a>
         build_id: facts.build_id.as_deref(),
         debug_info: facts.debug_info,
         modinfo: facts.modinfo.tags().map(|(tag, value)| TagV1 { tag, value }).collect(),
-        imports: subject.imports.iter().map(ImportV1::new).collect(),
+        imports: subject.imports.iter().filter(|import| !import.is_found()).map(ImportV1::new).collect(),
+        lookups: facts.lookups.told().into_iter().map(Into::into).collect(),
+        walks_modules: facts.lookups.walks_modules,
         versions: facts
             .imports
             .iter()

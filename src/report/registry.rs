@@ -214,7 +214,7 @@ pub fn new(
     let name = facts.name_or_of(path);
     let mut families: Vec<String> = Vec::new();
     let mut symbols: Vec<&str> = Vec::new();
-    for import in &facts.imports {
+    for import in facts.asks_for() {
         let membership = tier::membership(&allowlists.policy, &import.name, exports.get(&import.name));
         if let Some(membership) = membership.filter(Membership::gives_access) {
             symbols.push(&import.name);

@@ -8,7 +8,7 @@ use super::super::Exit;
 use super::super::common::{CliError, InputArgs, OutputArgs, TrustArgs, today};
 use super::super::output::{self, Stream};
 use crate::allowlist::Date;
-use crate::gate::{Context, Profile, Terms};
+use crate::gate::{Profile, Terms};
 use crate::report::registry::{self, Baseline};
 
 /// Write waivers for all that would be denied today, each with proof, symbols and an end
@@ -60,7 +60,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         let gathered = args.input.gather(&args.from, &trust, &allowlists, true)?;
         output::say_errors(&gathered.errors);
         let terms = Terms { profile: Profile::Distro, today, signatures: false, overrides: BTreeMap::new() };
-        let context = Context::new(&allowlists, &gathered.exports, &gathered.trust, &gathered.reach, terms);
+        let context = gathered.context(&allowlists, terms);
         let judged = gathered.judge(&context);
         let baseline = Baseline { owner: &args.owner, today, expires };
         output::write(&args.output, Stream::Stdout, &args.from, |out| {

@@ -9,6 +9,7 @@ mod sg005_license;
 mod sg006_license_tags;
 mod sg007_namespace;
 mod sg008_laundering;
+mod sg009_dynamic_lookup;
 mod sg011_version;
 mod sg012_unresolved;
 mod sg013_malformed;
@@ -44,7 +45,7 @@ impl Rule {
 }
 
 /// All rules by id.
-pub static ALL: [Rule; 14] = [
+pub static ALL: [Rule; 15] = [
     sg001_unregistered::RULE,
     sg002_unregistered_facade::RULE,
     sg003_userspace::RULE,
@@ -53,6 +54,7 @@ pub static ALL: [Rule; 14] = [
     sg006_license_tags::RULE,
     sg007_namespace::RULE,
     sg008_laundering::RULE,
+    sg009_dynamic_lookup::RULE,
     sg011_version::RULE,
     sg012_unresolved::RULE,
     sg013_malformed::RULE,
@@ -106,6 +108,7 @@ mod tests {
                 "SG006 license-tags",
                 "SG007 namespace",
                 "SG008 laundering",
+                "SG009 dynamic-lookup",
                 "SG011 version",
                 "SG012 unresolved",
                 "SG013 malformed",

@@ -15,9 +15,11 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
-    for (family, imports) in subject.acquired() {
+    for (family, mut imports) in subject.acquired() {
+        // Of what it finds while it runs SG009 speaks.
+        imports.retain(|import| !import.is_found());
         let registration = subject.registration;
-        if registration.is_some_and(|registration| registration.families.contains(family)) {
+        if imports.is_empty() || registration.is_some_and(|registration| registration.families.contains(family)) {
             continue;
         }
         let symbols: Vec<_> = imports.iter().map(|import| import.describe()).collect();

@@ -18,6 +18,8 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
     for (family, access) in subject.gets_at() {
+        // Of what it finds while it runs SG009 speaks.
+        let access = access.part(false);
         let registration = subject.registration;
         let is_registered = registration.is_some_and(|registration| registration.families.contains(family));
         // Of what it imports itself SG001 speaks.

@@ -16,8 +16,8 @@ pub(super) struct Links<'l, 'd> {
     elf: &'l Elf<'d>,
     symbols: &'l Symbols<'d>,
     parts: &'l Parts,
-    references: &'l References,
-    imports: BTreeMap<&'d str, u32>,
+    references: &'l References<'l>,
+    imports: BTreeMap<&'l str, u32>,
     /// The sections of that name, of which a module has one.
     this_module: Vec<usize>,
     stored: Vec<(u32, Link)>,
@@ -40,7 +40,7 @@ impl<'l, 'd> Links<'l, 'd> {
         elf: &'l Elf<'d>,
         symbols: &'l Symbols<'d>,
         parts: &'l Parts,
-        references: &'l References,
+        references: &'l References<'l>,
         depth: Depth,
     ) -> Option<Self> {
         let graph = Graph { links: vec![Vec::new(); parts.len()], parts: parts.names(), ..Graph::default() };
@@ -114,10 +114,8 @@ impl<'l, 'd> Links<'l, 'd> {
     fn link(&mut self, to: Referent, grade: Grade) -> Option<Link> {
         let to = match to {
             Referent::Place(place) => Target::Part(self.parts.at(place)?),
-            Referent::Import(symbol) => {
-                let symbol = self.symbols.get(symbol as usize)?;
-                let name = text::symbol(self.symbols.name(&symbol)?)?;
-                let name = if symbol.section == SHN_LIVEPATCH { livepatch_target(name)? } else { name };
+            Referent::Import(_) | Referent::Found(_) => {
+                let name = self.name(to)?;
                 let next = u32::try_from(self.graph.imports.len()).ok()?;
                 let index = *self.imports.entry(name).or_insert(next);
                 if index == next {
@@ -127,6 +125,19 @@ impl<'l, 'd> Links<'l, 'd> {
             }
         };
         Some(Link { to, grade })
+    }
+
+    /// The name of what is outside.
+    fn name(&self, to: Referent) -> Option<&'l str> {
+        match to {
+            Referent::Place(_) => None,
+            Referent::Import(symbol) => {
+                let symbol = self.symbols.get(symbol as usize)?;
+                let name = text::symbol(self.symbols.name(&symbol)?)?;
+                if symbol.section == SHN_LIVEPATCH { livepatch_target(name) } else { Some(name) }
+            }
+            Referent::Found(number) => self.references.found_name(number),
+        }
     }
 
     /// Code that does not end goes on in the next part. A call may be the end: of a function that never returns.

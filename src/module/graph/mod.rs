@@ -7,6 +7,7 @@
 //! export leads to is looked at.
 
 mod code;
+mod found;
 mod links;
 mod parts;
 mod references;
@@ -14,17 +15,24 @@ mod references;
 use std::collections::BTreeSet;
 use std::fmt;
 
-use object::elf::{SHN_LORESERVE, SHT_SYMTAB};
+use object::elf::SHN_LORESERVE;
 use serde::Serialize;
 
 use super::bytes::Bytes;
 use super::elf::{Elf, ElfError, Machine, Relocation, Symbol, Symbols};
+use super::lookup::{self, Lookups};
 use super::{exports, signature};
 use crate::text;
-use code::Code;
+use found::FoundNames;
 use links::Links;
 use parts::{Extents, Parts};
 use references::References;
+
+// What is looked up at run time is read of the same code.
+pub(super) use code::x86::{Operands, operands as x86_operands};
+pub(super) use code::{Code, Meant, up_to, word};
+pub(super) use parts::{is_code, symbols_of};
+pub(super) use references::{Referent, THIS_MODULE, in_data, is_written, referent};
 
 /// How something leads somewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -101,10 +109,13 @@ impl Graph {
     pub fn read(bytes: Bytes<'_>, depth: Depth) -> Result<Self, ElfError> {
         let signed = signature::find(bytes).ok().flatten();
         let elf = Elf::parse(signed.map_or(bytes, |signature| bytes.up_to(signature.offset)))?;
-        let table = elf.sections().iter().find(|section| section.kind == SHT_SYMTAB);
-        let Some(symbols) = table.and_then(|table| elf.symbols(table)) else { return Ok(Self::default()) };
+        let Some(symbols) = elf.first_symbols() else { return Ok(Self::default()) };
         let exported = exports::places(&elf, &symbols);
-        Ok(Self::of_parts(&elf, &symbols, &exported, depth).unwrap_or_else(|| Self::whole(&symbols, &exported)))
+        let finds = lookup::has_finders(&symbols, &|_| false);
+        let lookups = if finds { lookup::read(&elf, &symbols, &|_| false) } else { Lookups::default() };
+        let found = FoundNames::of(&lookups);
+        let parts = Self::of_parts(&elf, &symbols, &exported, (depth, &found));
+        Ok(parts.unwrap_or_else(|| Self::whole(&symbols, &exported, &lookups)))
     }
 
     /// The graph of what can be told apart; nothing if that is nothing.
@@ -112,11 +123,11 @@ impl Graph {
         elf: &Elf<'_>,
         symbols: &Symbols<'_>,
         exported: &[(&str, Option<Place>)],
-        depth: Depth,
+        (depth, found): (Depth, &FoundNames),
     ) -> Option<Self> {
         let starts: Vec<Place> = exported.iter().map(|(_, place)| *place).collect::<Option<_>>()?;
         let extents = Extents::new(symbols);
-        let references = References::from(elf, symbols, &extents, &starts, depth)?;
+        let references = References::from(elf, symbols, &extents, &starts, (depth, found))?;
         let parts = Parts::new(elf, symbols, &extents, &references, &starts);
         let mut links = Links::new(elf, symbols, &parts, &references, depth)?;
         links.fall_through();
@@ -138,11 +149,12 @@ impl Graph {
     }
 
     /// The graph of one part that a module is where its code can't be read.
-    fn whole(symbols: &Symbols<'_>, exported: &[(&str, Option<Place>)]) -> Self {
+    fn whole(symbols: &Symbols<'_>, exported: &[(&str, Option<Place>)], lookups: &Lookups) -> Self {
         let undefined = symbols.iter().filter(Symbol::is_undefined);
         let names: BTreeSet<&str> = undefined
             .filter_map(|symbol| text::symbol(symbols.name(&symbol)?))
             .filter(|name| !name.is_empty())
+            .chain(lookups.names())
             .collect();
         Self::unread(exported.iter().map(|(name, _)| (*name).into()), names.into_iter().map(Into::into))
     }

@@ -21,7 +21,7 @@ impl Parts {
         elf: &Elf<'_>,
         symbols: &Symbols<'_>,
         extents: &Extents,
-        references: &References,
+        references: &References<'_>,
         starts: &[Place],
     ) -> Self {
         let mut named: Vec<(Place, u8, Option<&str>)> = Vec::new();
@@ -103,7 +103,7 @@ impl Extents {
 }
 
 /// The symbols that name a place. Labels of the assembler's and the marks between code and data do not begin anything.
-pub(super) fn symbols_of(symbols: &Symbols<'_>) -> impl Iterator<Item = (Place, Symbol)> {
+pub(in crate::module) fn symbols_of(symbols: &Symbols<'_>) -> impl Iterator<Item = (Place, Symbol)> {
     symbols.iter().filter_map(|symbol| {
         let is_place = !symbol.is_undefined() && symbol.section < elf::SHN_LORESERVE;
         let names = !matches!(symbol.kind, elf::STT_SECTION | elf::STT_FILE);
@@ -121,7 +121,7 @@ fn rank(symbol: &Symbol, name: &str) -> u8 {
     u8::from(!is_typed) * 4 + u8::from(is_local) * 2 + u8::from(name.starts_with("__"))
 }
 
-pub(super) fn is_code(elf: &Elf<'_>, section: u32) -> bool {
+pub(in crate::module) fn is_code(elf: &Elf<'_>, section: u32) -> bool {
     elf.sections().get(section as usize).is_some_and(|section| section.flags & elf::SHF_EXECINSTR.0 != 0)
 }
 

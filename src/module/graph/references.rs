@@ -8,16 +8,19 @@ use object::elf::{R_386_PC32, R_AARCH64_PREL32, R_ARM_REL32, R_X86_64_PC32};
 use super::super::elf::{Elf, Relocation, Section, Symbols};
 use super::super::imports::SHN_LIVEPATCH;
 use super::code::{Code, Found, Meant};
+use super::found::FoundNames;
 use super::parts::{Extents, is_code, symbols_of};
 use super::{Depth, Grade, Place};
 
 /// What is referred to.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Referent {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(in crate::module) enum Referent {
     /// A place in the module.
     Place(Place),
     /// An undefined symbol, by its index.
     Import(u32),
+    /// What is found by a name while the module runs, by the number of the name.
+    Found(u32),
 }
 
 /// How.
@@ -44,9 +47,9 @@ impl How {
 
 /// One reference.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Reference {
-    pub(super) from: Place,
-    pub(super) to: Referent,
+pub(in crate::module) struct Reference {
+    pub(in crate::module) from: Place,
+    pub(in crate::module) to: Referent,
     pub(super) how: How,
 }
 
@@ -84,16 +87,17 @@ struct Read {
 }
 
 /// The references in all sections that some places lead to.
-pub(super) struct References {
+pub(super) struct References<'f> {
     read: BTreeMap<u32, Read>,
     /// Where code begins, by section.
     begins: BTreeMap<u32, BTreeSet<u64>>,
     code: Code,
     depth: Depth,
+    found: &'f FoundNames,
 }
 
 /// The section that holds `struct module`: most code refers to it, and it to the module's first and last function.
-pub(super) const THIS_MODULE: &[u8] = b".gnu.linkonce.this_module";
+pub(in crate::module) const THIS_MODULE: &[u8] = b".gnu.linkonce.this_module";
 
 /// Where each warning has an entry, which begins with the place in the code that warns. In 7.2 such a place hands on its entry
 /// (`arch/x86/include/asm/bug.h`, 7.2): its own, and not those that stand behind it.
@@ -176,18 +180,18 @@ fn is_empty_alternative(table: &[u8], at: u64, end: u64) -> bool {
     byte == Some(&0)
 }
 
-impl References {
+impl<'f> References<'f> {
     /// Reads the references of the sections that places lead to. Nothing if there is code that can't be read.
     pub(super) fn from(
         elf: &Elf<'_>,
         symbols: &Symbols<'_>,
         extents: &Extents,
         starts: &[Place],
-        depth: Depth,
+        (depth, found): (Depth, &'f FoundNames),
     ) -> Option<Self> {
         let code = Code::of(elf.machine, symbols)?;
         let redirected = Redirected::read(elf, symbols)?;
-        let mut references = Self { read: BTreeMap::new(), begins: BTreeMap::new(), code, depth };
+        let mut references = Self { read: BTreeMap::new(), begins: BTreeMap::new(), code, depth, found };
         for (place, _) in symbols_of(symbols) {
             references.begin(place);
         }
@@ -216,7 +220,7 @@ impl References {
             for reference in read.references.iter().chain(&read.stored).chain(&read.handed) {
                 let to = match reference.to {
                     Referent::Place(place) => Some(place),
-                    Referent::Import(_) => None,
+                    Referent::Import(_) | Referent::Found(_) => None,
                 };
                 for place in to.into_iter().chain([reference.from]) {
                     // Code that no symbol tells the size of begins wherever something leads to.
@@ -267,7 +271,9 @@ impl References {
             match found {
                 Found::Relocated { offset, meant, how } => {
                     let to = resolve(&meant);
-                    read.references.extend(to.map(|to| Reference { from: at(offset), to, how }));
+                    // A call that finds what is told leads there, and nowhere else.
+                    let is_told = matches!(to, Some(Referent::Import(_))) && self.found.is_told(at(offset));
+                    read.references.extend(to.filter(|_| !is_told).map(|to| Reference { from: at(offset), to, how }));
                 }
                 Found::Near { offset, target, how } => {
                     read.references.push(Reference { from: at(offset), to: Referent::Place(at(target)), how });
@@ -288,6 +294,10 @@ impl References {
                     _ => None,
                 }),
                 Found::End { offset, ending, returns } => {
+                    for (call, from) in &kept {
+                        let names = self.found.at(at(*call));
+                        read.stored.extend(names.map(|to| Reference { from: *from, to, how: How::Address }));
+                    }
                     read.stored.extend(told_together(&mut filled, &mut kept)?);
                     let begin = at(offset);
                     let is_replacement = redirected.replacements.contains(&begin);
@@ -296,6 +306,7 @@ impl References {
                 }
             }
         }
+        read.references.extend(self.found.in_section(index).map(|(from, to)| Reference { from, to, how: How::Call }));
         let elsewhere = redirected.by_section.get(&index).into_iter().flatten();
         read.references.extend(elsewhere.map(|(offset, to)| Reference {
             from: at(*offset),
@@ -315,10 +326,15 @@ impl References {
                 is_code(elf, to.section)
                     && !self.begins.get(&to.section).is_some_and(|begins| begins.contains(&to.offset))
             }
-            Referent::Import(_) => false,
+            Referent::Import(_) | Referent::Found(_) => false,
         };
         let entries = references.iter().filter(|one| relative.contains(&one.from.offset) && warns(one.to));
         Some(entries.map(|one| one.from).collect())
+    }
+
+    /// The name of what is found.
+    pub(super) fn found_name(&self, number: u32) -> Option<&'f str> {
+        self.found.name(number)
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = &Reference> {
@@ -372,7 +388,7 @@ impl References {
 
 /// What one function puts into memory that a call gave it, by where it keeps the address of that memory: who reads the latter may
 /// get at the former. Nothing if that is more than any function does.
-fn told_together(filled: &mut Vec<(u32, Referent)>, kept: &mut Vec<(u32, Place)>) -> Option<Vec<Reference>> {
+fn told_together(filled: &mut Vec<(u64, Referent)>, kept: &mut Vec<(u64, Place)>) -> Option<Vec<Reference>> {
     const PAIRS: usize = 1 << 10;
     let (filled, kept) = (std::mem::take(filled), std::mem::take(kept));
     let mut stored = Vec::new();
@@ -387,7 +403,7 @@ fn told_together(filled: &mut Vec<(u32, Referent)>, kept: &mut Vec<(u32, Place)>
 }
 
 /// The references of a section of data.
-fn in_data(elf: &Elf<'_>, symbols: &Symbols<'_>, index: usize) -> Option<Vec<Reference>> {
+pub(in crate::module) fn in_data(elf: &Elf<'_>, symbols: &Symbols<'_>, index: usize) -> Option<Vec<Reference>> {
     let Some(data) = elf.sections().get(index).map(|section| elf.data(section)) else { return Some(Vec::new()) };
     let relocations = elf.many_relocations(index).ok()?;
     let refer = |relocation: &Relocation| {
@@ -403,14 +419,14 @@ fn in_data(elf: &Elf<'_>, symbols: &Symbols<'_>, index: usize) -> Option<Vec<Ref
 
 /// Whether what is in a section may change: data that is written, and code that only goes where the kernel is told to make it go
 /// (`include/linux/static_call.h`, 7.2).
-fn is_written(elf: &Elf<'_>, section: u32) -> bool {
+pub(in crate::module) fn is_written(elf: &Elf<'_>, section: u32) -> bool {
     let is_written =
         |section: &Section<'_>| section.flags & object::elf::SHF_WRITE.0 != 0 || section.name == b".static_call.text";
     elf.sections().get(section as usize).is_some_and(is_written)
 }
 
 /// What a relocation refers to; nothing where that is no place, such as an absolute number.
-fn referent(symbols: &Symbols<'_>, index: u32, addend: i64) -> Option<Referent> {
+pub(in crate::module) fn referent(symbols: &Symbols<'_>, index: u32, addend: i64) -> Option<Referent> {
     let symbol = symbols.get(index as usize).filter(|_| index != 0)?;
     if symbol.is_undefined() {
         return Some(Referent::Import(index));

@@ -58,7 +58,7 @@ fn campaign(names: &[String], rounds: usize, seed: u64) -> Result<(), TaskError>
     let allowlists = judge::policy()?;
     let (nothing, nobody) = (ExportTable::default(), Trust::default());
     let nowhere = Reach::default();
-    let bare = Context::new(&allowlists, &nothing, &nobody, &nowhere, judge::terms(&allowlists));
+    let bare = Context::new(&allowlists, &nothing, &nobody, &nowhere, &nowhere, judge::terms(&allowlists));
     println!(
         "{:<22} {:>8} {:>8} {:>8} {:>9} {:>9} {:>8} {:>7} {:>7} {:>5}",
         "kernel", "modules", "mutants", "refused", "accepted", "unforced", "with it", "unsure", "denied", "lost"
@@ -67,7 +67,7 @@ fn campaign(names: &[String], rounds: usize, seed: u64) -> Result<(), TaskError>
     std::panic::set_hook(Box::new(|_| {}));
     let mut lost = Vec::new();
     for prey in all_prey(names, &allowlists)? {
-        let context = Context::new(&allowlists, &prey.exports, &nobody, &nowhere, judge::terms(&allowlists));
+        let context = Context::new(&allowlists, &prey.exports, &nobody, &nowhere, &nowhere, judge::terms(&allowlists));
         let (counts, mut new) = hunt(&prey, &[&context, &bare], rounds, seed);
         println!(
             "{:<22} {:>8} {:>8} {:>8} {:>9} {:>9} {:>8} {:>7} {:>7} {:>5}",

@@ -58,7 +58,7 @@ pub(super) fn read(
         }
         found.extend(seen.into_iter().map(|seen| Found::of(offset, seen)));
         let does = if callee.is_none() || made.is_some() { does } else { Does { adds: None, ..does } };
-        registers.pass(&does, made, if calls { Goes::Calls } else { Goes::On }, &CALLING);
+        registers.pass(&does, made, if calls { Goes::Calls(offset) } else { Goes::On }, &CALLING);
         let target = distance.filter(|_| callee.is_none()).and_then(|distance| offset.checked_add_signed(distance));
         found.extend(target.map(|target| Found::Near { offset, target, how }));
         if opcode == Some(Opcode::NOP) || !end.is_code(offset, target) {

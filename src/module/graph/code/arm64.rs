@@ -58,13 +58,13 @@ pub(super) fn read(
             }
         }
         let goes = match opcode {
-            Some(Opcode::BL | Opcode::BLR) => Goes::Calls,
+            Some(Opcode::BL | Opcode::BLR) => Goes::Calls(offset),
             Some(Opcode::BR | Opcode::RET) => Goes::Elsewhere,
             _ if jumps => Goes::Elsewhere,
             _ => Goes::On,
         };
         // A function's last call may be a jump.
-        let hands = goes == Goes::Calls || (jumps && callee.is_some());
+        let hands = matches!(goes, Goes::Calls(_)) || (jumps && callee.is_some());
         let handed = if hands { CALLING.arguments } else { &[] };
         let mut seen = match depth {
             Depth::Everything => registers.stored(&does, told, handed),

@@ -4,7 +4,7 @@
 mod arm;
 mod arm64;
 mod registers;
-mod x86;
+pub(super) mod x86;
 
 use std::collections::BTreeSet;
 use std::iter::Peekable;
@@ -17,7 +17,7 @@ use super::references::{Ending, How};
 use registers::Seen;
 
 /// A relocation whose symbol an instruction refers to, and what is to be added to it.
-pub(super) type Meant = (Relocation, i64);
+pub(in crate::module) type Meant = (Relocation, i64);
 
 /// What is found in code.
 #[derive(Debug, Clone, Copy)]
@@ -30,10 +30,10 @@ pub(super) enum Found {
     Stored { at: Meant, value: Meant },
     /// An address that is handed over together with another before it: right before it, or farther.
     Handed { at: Meant, value: Meant, is_next: bool },
-    /// One that is put into what a call of this function's gave back.
-    Filled { call: u32, value: Meant },
+    /// One that is put into what the call at a place gave back.
+    Filled { call: u64, value: Meant },
     /// Where that is put itself.
-    Kept { call: u32, at: Meant },
+    Kept { call: u64, at: Meant },
     /// The end of the code that begins at a place, and whether it gives back somewhere what it got control from.
     End { offset: u64, ending: Ending, returns: bool },
 }
@@ -52,7 +52,7 @@ impl Found {
 
 /// A machine whose code can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Code {
+pub(in crate::module) enum Code {
     /// 32 or 64 bits.
     X86(u32),
     Arm64,
@@ -60,7 +60,7 @@ pub(super) enum Code {
 }
 
 impl Code {
-    pub(super) fn of(machine: Machine, symbols: &Symbols<'_>) -> Option<Self> {
+    pub(in crate::module) fn of(machine: Machine, symbols: &Symbols<'_>) -> Option<Self> {
         let code = Self::of_machine(machine)?;
         // Thumb's marks say that there is code of another set.
         let is_thumb = |name: &[u8]| name == b"$t" || name.starts_with(b"$t.");
@@ -79,7 +79,7 @@ impl Code {
     }
 
     /// Where the instruction begins that a place is in, as far as that is known without reading it.
-    pub(super) fn begin(self, offset: u64) -> u64 {
+    pub(in crate::module) fn begin(self, offset: u64) -> u64 {
         match self {
             Self::X86(_) => offset,
             Self::Arm64 | Self::Arm => offset & !3,
@@ -159,14 +159,17 @@ impl End {
 }
 
 /// The relocations of a section that were not passed yet.
-type Rest<R> = Peekable<R>;
+pub(in crate::module) type Rest<R> = Peekable<R>;
 
 /// Takes the relocations up to a place.
-fn up_to(rest: &mut Rest<impl Iterator<Item = Relocation>>, end: u64) -> impl Iterator<Item = Relocation> {
+pub(in crate::module) fn up_to(
+    rest: &mut Rest<impl Iterator<Item = Relocation>>,
+    end: u64,
+) -> impl Iterator<Item = Relocation> {
     std::iter::from_fn(move || rest.next_if(|relocation| relocation.offset < end))
 }
 
-fn word(piece: &[u8], at: usize) -> Option<u32> {
+pub(in crate::module) fn word(piece: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(piece.get(at..at.checked_add(4)?)?.try_into().ok()?))
 }
 
@@ -193,6 +196,68 @@ mod tests {
         });
         assert_eq!(near.collect::<Vec<_>>(), [(0, 16), (16, 4)]);
         assert!(matches!(found.last(), Some(Found::End { ending: Ending::Closed, returns: true, .. })));
+    }
+
+    /// What instructions refer to, each by its place and what is added to its anchor; some bear a relocation of a kind.
+    fn refers(code: Code, instructions: &[(u32, Option<elf::RelocationType>)]) -> Vec<(u64, i64)> {
+        let bytes: Vec<u8> = instructions.iter().flat_map(|(word, _)| word.to_le_bytes()).collect();
+        let kinds = (0..).step_by(4).zip(instructions);
+        let relocations: Vec<Relocation> = kinds
+            .filter_map(|(offset, (_, kind))| Some(Relocation { offset, kind: (*kind)?.0, symbol: 7, addend: Some(0) }))
+            .collect();
+        let found = code.read(&bytes, &BTreeSet::new(), &relocations, Depth::Exports).unwrap();
+        let refers = found.iter().filter_map(|found| match found {
+            Found::Relocated { offset, meant: (relocation, addend), .. } => {
+                assert_eq!(relocation.symbol, 7);
+                Some((*offset, *addend))
+            }
+            _ => None,
+        });
+        refers.collect()
+    }
+
+    #[test]
+    fn arm64_adds_to_an_anchor_until_the_register_is_written() {
+        let made = Some(elf::R_AARCH64_ADD_ABS_LO12_NC);
+        let refers = |instructions: &[_]| refers(Code::Arm64, instructions);
+        // add x1, x1, :lo12:anchor; add x0, x1, #48; ldr x2, [x1, #24]; mov x1, #0; add x0, x1, #48
+        let written =
+            [(0x9100_0021, made), (0x9100_c020, None), (0xf940_0c22, None), (0xd280_0001, None), (0x9100_c020, None)];
+        assert_eq!(refers(&written), [(4, 48), (8, 24)]);
+        // str x1, [sp] takes it as it is; it is told once.
+        assert_eq!(refers(&[(0x9100_0021, made), (0xf900_03e1, None), (0xf900_03e1, None)]), [(4, 0)]);
+        // A call takes x1, and leaves it as it likes; x19 it does not; b.eq may go where x19 is used as it is.
+        let called = [
+            (0x9100_0021, made),
+            (0x9100_0273, made),
+            (0x9400_0000, None),
+            (0x9100_c020, None),
+            (0x9100_c260, None),
+            (0x5400_0000, None),
+        ];
+        assert_eq!(refers(&called), [(8, 0), (16, 48), (20, 0)]);
+        // mov x2, x1; add x0, x2, #48
+        assert_eq!(refers(&[(0x9100_0021, made), (0xaa01_03e2, None), (0x9100_c040, None)]), [(4, 0), (8, 48)]);
+    }
+
+    #[test]
+    fn arm_adds_to_an_anchor_too() {
+        // movw r3, :lower16:anchor; movt r3, :upper16:anchor; add r1, r3, #48; sub r1, r3, #16; ldr r2, [r3, #20]; cmp r3, #0;
+        // add r1, r3, #48; add r1, r3, #256; mov r3, r0; add r1, r3, #48
+        let instructions = [
+            (0xe300_3000, Some(elf::R_ARM_MOVW_ABS_NC)),
+            (0xe340_3000, Some(elf::R_ARM_MOVT_ABS)),
+            (0xe283_1030, None),
+            (0xe243_1010, None),
+            (0xe593_2014, None),
+            (0xe353_0000, None),
+            (0xe283_1030, None),
+            (0xe283_1c01, None),
+            (0xe1a0_3000, None),
+            (0xe283_1030, None),
+        ];
+        let added = [(8, 48), (12, -16), (16, 20), (24, 48), (28, 256)];
+        assert_eq!(refers(Code::Arm, &instructions), [&[(0, 0), (4, 0)], &added[..]].concat());
     }
 
     #[test]

@@ -16,10 +16,9 @@ pub(super) struct Registers {
     /// How many hold an address: mostly none does.
     count: usize,
     /// The call whose result each holds.
-    results: [Option<u32>; 32],
+    results: [Option<u64>; 32],
+    /// How many hold one.
     held_results: usize,
-    /// How many calls there were.
-    calls: u32,
 }
 
 /// An address in a register.
@@ -39,10 +38,10 @@ pub(super) enum Seen {
     Stores { at: Meant, value: Meant },
     /// It hands one over, and another behind it: the next, or a later one.
     Hands { at: Meant, value: Meant, is_next: bool },
-    /// It puts one into what this call gave back.
-    Fills(u32, Meant),
-    /// It puts what this call gave back where one means.
-    Keeps(u32, Meant),
+    /// It puts one into what the call at this place in bytes gave back.
+    Fills(u64, Meant),
+    /// It puts what that call gave back where one means.
+    Keeps(u64, Meant),
 }
 
 /// What one instruction does with registers.
@@ -75,8 +74,8 @@ pub(super) enum With {
 pub(super) enum Goes {
     /// To the next one.
     On,
-    /// To a function, and back.
-    Calls,
+    /// To a function, and back; the call is at this place in bytes.
+    Calls(u64),
     /// Or to another place.
     Elsewhere,
 }
@@ -124,7 +123,7 @@ impl Registers {
         self.result(base).map(|call| Seen::Fills(call, value))
     }
 
-    fn result(&self, register: usize) -> Option<u32> {
+    fn result(&self, register: usize) -> Option<u64> {
         self.results.get(register).copied().flatten()
     }
 
@@ -135,7 +134,7 @@ impl Registers {
         match goes {
             // What is in a register is also there where it branches to.
             Goes::Elsewhere => told.extend(0..self.of.len()),
-            Goes::Calls => told.extend(calling.arguments),
+            Goes::Calls(_) => told.extend(calling.arguments),
             Goes::On => {}
         }
         let told = told.into_iter().filter_map(|register| self.tell(register));
@@ -162,12 +161,11 @@ impl Registers {
         for of in does.writes.into_iter().flatten() {
             self.set(of, held);
         }
-        if goes == Goes::Calls {
+        if let Goes::Calls(at) = goes {
             for register in calling.scratch {
                 self.set(*register, None);
             }
-            self.calls += 1;
-            self.set_result(calling.result, Some(self.calls));
+            self.set_result(calling.result, Some(at));
         }
     }
 
@@ -202,7 +200,7 @@ impl Registers {
         self.set_result(register, None);
     }
 
-    fn set_result(&mut self, register: usize, result: Option<u32>) {
+    fn set_result(&mut self, register: usize, result: Option<u64>) {
         if let Some(of) = self.results.get_mut(register) {
             self.held_results += usize::from(result.is_some());
             self.held_results -= usize::from(of.is_some());

@@ -37,37 +37,22 @@ pub(super) fn read(
         if instruction.is_invalid() {
             return None;
         }
-        let (offset, next) = (instruction.ip(), instruction.next_ip());
+        let offset = instruction.ip();
         let branch = branch(&instruction);
-        let (mut callee, mut memory, mut immediate) = (None, None, None);
-        for relocation in up_to(relocations, next) {
-            callee = Some(relocation.symbol);
-            let field = relocation.offset.checked_sub(start).and_then(|at| usize::try_from(at).ok());
-            let addend = match relocation.addend {
-                Some(addend) => addend,
-                None => field.and_then(|at| word(piece, at)).map_or(0, |word| i64::from(word.cast_signed())),
-            };
-            // It counts from the end of the instruction, and the machine's linker from the field.
-            let behind = if is_relative(bits, relocation.kind) { next.saturating_sub(relocation.offset) } else { 0 };
-            let meant = (relocation, addend.saturating_add(i64::try_from(behind).unwrap_or(0)));
-            let displacement = decoder.get_constant_offsets(&instruction);
-            let is_memory = displacement.has_displacement()
-                && relocation.offset == offset + displacement.displacement_offset() as u64;
-            if is_memory {
-                memory = Some(meant);
-            } else {
-                immediate = Some(meant);
-            }
-            let how = branch.or_else(|| read_there(&instruction).filter(|_| is_memory)).unwrap_or(How::Address);
-            found.push(Found::Relocated { offset, meant, how });
-        }
+        let Operands { memory, immediate } = operands(bits, &decoder, &instruction, piece, start, relocations);
+        let is_told = memory.is_some() || immediate.is_some();
+        found.extend(memory.map(|meant| {
+            let how = branch.or_else(|| read_there(&instruction)).unwrap_or(How::Address);
+            Found::Relocated { offset, meant, how }
+        }));
+        found.extend(immediate.map(|meant| Found::Relocated { offset, meant, how: branch.unwrap_or(How::Address) }));
         if let Some(addresses) = &mut addresses {
             let seen = addresses.take(&instruction, memory, immediate);
             found.extend(seen.into_iter().map(|seen| Found::of(offset, seen)));
         }
-        let target = branch.filter(|_| callee.is_none()).map(|how| (instruction.near_branch_target(), how));
+        let target = branch.filter(|_| !is_told).map(|how| (instruction.near_branch_target(), how));
         found.extend(target.map(|(target, how)| Found::Near { offset, target, how }));
-        if callee.is_none() && instruction.is_ip_rel_memory_operand() {
+        if !is_told && instruction.is_ip_rel_memory_operand() {
             found.push(Found::Near { offset, target: instruction.ip_rel_memory_address(), how: How::Address });
         }
         if does_nothing(&instruction) {
@@ -81,6 +66,42 @@ pub(super) fn read(
         }
     }
     Some(end)
+}
+
+/// What the relocations of an instruction mean, by where in it they are.
+pub(in crate::module) struct Operands {
+    /// The address of its memory operand.
+    pub(in crate::module) memory: Option<Meant>,
+    /// A number that stands in it, or where it branches to.
+    pub(in crate::module) immediate: Option<Meant>,
+}
+
+/// Takes the relocations of an instruction of a piece of code that begins at a place.
+pub(in crate::module) fn operands(
+    bits: u32,
+    decoder: &Decoder<'_>,
+    instruction: &Instruction,
+    piece: &[u8],
+    start: u64,
+    relocations: &mut Rest<impl Iterator<Item = Relocation>>,
+) -> Operands {
+    let (offset, next) = (instruction.ip(), instruction.next_ip());
+    let displacement = decoder.get_constant_offsets(instruction);
+    let mut operands = Operands { memory: None, immediate: None };
+    for relocation in up_to(relocations, next) {
+        let field = relocation.offset.checked_sub(start).and_then(|at| usize::try_from(at).ok());
+        let addend = match relocation.addend {
+            Some(addend) => addend,
+            None => field.and_then(|at| word(piece, at)).map_or(0, |word| i64::from(word.cast_signed())),
+        };
+        // It counts from the end of the instruction, and the machine's linker from the field.
+        let behind = if is_relative(bits, relocation.kind) { next.saturating_sub(relocation.offset) } else { 0 };
+        let meant = (relocation, addend.saturating_add(i64::try_from(behind).unwrap_or(0)));
+        let is_memory =
+            displacement.has_displacement() && relocation.offset == offset + displacement.displacement_offset() as u64;
+        *(if is_memory { &mut operands.memory } else { &mut operands.immediate }) = Some(meant);
+    }
+    operands
 }
 
 /// How an instruction branches to a place that it names.
@@ -171,7 +192,7 @@ impl Addresses {
                 for register in written.filter_map(|used| number(used.register())) {
                     self.registers.forget(register);
                 }
-                let goes = if calls { Goes::Calls } else { Goes::On };
+                let goes = if calls { Goes::Calls(instruction.ip()) } else { Goes::On };
                 self.registers.pass(&Does::default(), None, goes, self.calling);
             }
         }

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a module's data holds before it runs: pointers and names.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use object::elf::{SHT_NOBITS, STT_OBJECT};
+
+use crate::limits;
+use crate::module::elf::{Elf, Symbols, until_nul};
+use crate::module::graph::{Place, Referent, in_data, is_code, is_written, symbols_of};
+use crate::text;
+
+/// All data that is loaded.
+pub(super) struct Data<'e, 'd> {
+    elf: &'e Elf<'d>,
+    /// What stands where.
+    pointers: BTreeMap<Place, Referent>,
+    /// Where objects end that have a size, by where they begin.
+    objects: BTreeMap<Place, u64>,
+    /// Places of data that whoever loads the module may set.
+    parameters: BTreeSet<Place>,
+    /// Places whose address stands in data.
+    pub(super) pointed_at: BTreeSet<Place>,
+}
+
+/// Tables of all functions, or of places in them, for those who patch code, unwind the stack or warn: that one is there says
+/// nothing of who calls it.
+const OF_ALL: [&[u8]; 17] = [
+    b"__mcount_loc",
+    b"__patchable_function_entries",
+    b"__bug_table",
+    b"__ex_table",
+    b"__jump_table",
+    b".altinstructions",
+    b".call_sites",
+    b".cfi_sites",
+    b".eh_frame",
+    b".ibt_endbr_seal",
+    b".orc_unwind_ip",
+    b".parainstructions",
+    b".retpoline_sites",
+    b".return_sites",
+    b".smp_locks",
+    b".static_call_sites",
+    b".ARM.exidx",
+];
+
+/// Parameters, each with a pointer to what it sets (`include/linux/moduleparam.h:struct kernel_param`, 7.2).
+const PARAMETERS: &[u8] = b"__param";
+
+/// Bytes of an object that no symbol tells the size of.
+const UNSIZED: u64 = 4096;
+
+impl<'e, 'd> Data<'e, 'd> {
+    pub(super) fn read(elf: &'e Elf<'d>, symbols: &Symbols<'_>) -> Self {
+        let mut data = Self {
+            elf,
+            pointers: BTreeMap::new(),
+            objects: BTreeMap::new(),
+            parameters: BTreeSet::new(),
+            pointed_at: BTreeSet::new(),
+        };
+        for (index, section) in elf.sections().iter().enumerate() {
+            let Ok(number) = u32::try_from(index) else { continue };
+            if !section.allocated() || is_code(elf, number) || OF_ALL.contains(&section.name) {
+                continue;
+            }
+            for reference in in_data(elf, symbols, index).unwrap_or_default() {
+                if let Referent::Place(place) = reference.to {
+                    if section.name == PARAMETERS {
+                        data.parameters.insert(place);
+                    }
+                    data.pointed_at.insert(place);
+                }
+                data.pointers.insert(reference.from, reference.to);
+            }
+        }
+        for (place, symbol) in symbols_of(symbols) {
+            if symbol.kind == STT_OBJECT && symbol.size > 0 {
+                let end = place.offset.saturating_add(symbol.size);
+                data.objects.entry(place).and_modify(|old| *old = end.max(*old)).or_insert(end);
+            }
+        }
+        // What `module_param_string()` sets is named by a structure of its own that the parameter points to.
+        let named: Vec<Place> = data.parameters.iter().copied().collect();
+        for place in named {
+            let of_it: Vec<Place> = data.all_in(data.object(place)).filter_map(|(_, to)| as_place(to)).collect();
+            data.parameters.extend(of_it);
+        }
+        data
+    }
+
+    /// Where the object begins and ends that a place is in.
+    pub(super) fn object(&self, place: Place) -> (Place, u64) {
+        match self.objects.range(..=place).next_back() {
+            Some((begin, end)) if begin.section == place.section && place.offset < *end => (*begin, *end),
+            _ => {
+                let next = self.objects.range(place..).next().filter(|(next, _)| next.section == place.section);
+                let end = place.offset.saturating_add(UNSIZED);
+                (place, next.map_or(end, |(next, _)| end.min(next.offset)))
+            }
+        }
+    }
+
+    /// What stands at a place.
+    pub(super) fn pointer(&self, place: Place) -> Option<Referent> {
+        self.pointers.get(&place).copied()
+    }
+
+    /// All pointers, with where they stand.
+    pub(super) fn all(&self) -> impl Iterator<Item = (Place, Referent)> {
+        self.pointers.iter().map(|(at, to)| (*at, *to))
+    }
+
+    /// All that stands in an object.
+    pub(super) fn all_in(&self, (begin, end): (Place, u64)) -> impl Iterator<Item = (Place, Referent)> {
+        let end = Place { offset: end.max(begin.offset), ..begin };
+        self.pointers.range(begin..end).map(|(at, to)| (*at, *to))
+    }
+
+    /// Whether the module, or who loads it, may change what is at a place.
+    pub(super) fn may_change(&self, place: Place) -> bool {
+        is_written(self.elf, place.section)
+    }
+
+    /// Whether who loads the module may set what is at a place.
+    pub(super) fn is_parameter(&self, place: Place) -> bool {
+        self.parameters.contains(&place)
+    }
+
+    pub(super) fn is_code(&self, place: Place) -> bool {
+        is_code(self.elf, place.section)
+    }
+
+    /// The name that stands at a place, if it is one.
+    pub(super) fn name(&self, place: Place) -> Option<&'d str> {
+        let section = self.elf.sections().get(place.section as usize).filter(|section| section.kind != SHT_NOBITS)?;
+        if self.is_code(place) || !section.allocated() {
+            return None;
+        }
+        text::symbol(until_nul(self.elf.data(section), place.offset, limits::NAME_BYTES)?)
+    }
+
+    /// All names in an object that holds them one behind the other.
+    pub(super) fn names_in(&self, (begin, end): (Place, u64)) -> Vec<&'d str> {
+        let data = self.elf.data_at(begin.section as usize).unwrap_or_default();
+        let range = usize::try_from(begin.offset).ok().zip(usize::try_from(end.min(data.len() as u64)).ok());
+        let bytes = range.and_then(|(begin, end)| data.get(begin..end)).unwrap_or_default();
+        bytes.split(|byte| *byte == 0).filter_map(text::symbol).collect()
+    }
+}
+
+/// The place of a referent that is one.
+pub(super) fn as_place(referent: Referent) -> Option<Place> {
+    match referent {
+        Referent::Place(place) => Some(place),
+        Referent::Import(_) | Referent::Found(_) => None,
+    }
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The kernel's functions by which a module finds others while it runs, and where each is told which.
+
+use serde::Serialize;
+
+/// What a function gives who calls it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Gives {
+    /// The address of what bears a name.
+    Address,
+    /// It is called where what bears a name is, and may change what that does.
+    Hook,
+    /// The names of addresses: who asks for enough of them finds any.
+    Names,
+}
+
+/// Where a function is told what it is to find.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    /// By the name that this argument points to.
+    Name(u8),
+    /// By a pattern that this argument points to.
+    Pattern(u8),
+    /// By the name to which a field of what this argument points to does: at so many bytes where an address has eight of them,
+    /// and where it has four.
+    Field(u8, [i64; 2]),
+    /// By all names to which what this argument points to leads.
+    All(u8),
+    /// By an address that the module has to have from elsewhere.
+    Address(u8),
+    /// By nothing: it shows all that there are.
+    Nothing,
+}
+
+/// One such function.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Finder {
+    pub(super) name: &'static str,
+    pub(super) told: Told,
+    pub(super) gives: Gives,
+    /// Whether most who call it find nothing by a name: then nothing is to be said where none is told.
+    pub(super) is_mostly_harmless: bool,
+    /// Others that tell it what it is to find; it is told nothing if the module has none of them.
+    pub(super) told_by: &'static [&'static str],
+}
+
+const fn finder(name: &'static str, gives: Gives, told: Told) -> Finder {
+    Finder { name, told, gives, is_mostly_harmless: false, told_by: &[] }
+}
+
+/// `symbol_name` in `struct kprobe`, with which `struct kretprobe` begins: behind two lists, a counter and an address
+/// (`include/linux/kprobes.h`, the same from 5.10 to 7.2).
+const SYMBOL_NAME: [i64; 2] = [48, 24];
+
+/// `kprobe_func` in `struct perf_event_attr` (`include/uapi/linux/perf_event.h`, the same from 5.10 to 7.2).
+const KPROBE_FUNC: [i64; 2] = [56, 56];
+
+const FILTERS: &[&str] =
+    &["ftrace_set_filter", "ftrace_set_filter_ip", "ftrace_set_filter_ips", "ftrace_set_global_filter"];
+
+/// All by name: what kernels from 5.10 to 7.2 export, and what older ones and vendors' do.
+const FINDERS: [Finder; 28] = [
+    // Its fourth argument is where the probe is to be (`kernel/trace/trace_kprobe.c`, 7.2).
+    finder("__kprobe_event_gen_cmd_start", Gives::Hook, Told::Name(3)),
+    finder("__symbol_get", Gives::Address, Told::Name(0)),
+    finder("find_symbol", Gives::Address, Told::Name(0)),
+    finder("ftrace_set_filter", Gives::Hook, Told::Pattern(1)),
+    finder("ftrace_set_filter_ip", Gives::Hook, Told::Address(1)),
+    finder("ftrace_set_filter_ips", Gives::Hook, Told::Address(1)),
+    finder("ftrace_set_global_filter", Gives::Hook, Told::Pattern(0)),
+    finder("kallsyms_lookup_name", Gives::Address, Told::Name(0)),
+    finder("kallsyms_on_each_match_symbol", Gives::Address, Told::Name(1)),
+    finder("kallsyms_on_each_symbol", Gives::Address, Told::Nothing),
+    finder("klp_enable_patch", Gives::Hook, Told::All(0)),
+    finder("lookup_symbol_name", Gives::Names, Told::Nothing),
+    finder("module_kallsyms_lookup_name", Gives::Address, Told::Name(0)),
+    finder("module_kallsyms_on_each_symbol", Gives::Address, Told::Nothing),
+    Finder {
+        is_mostly_harmless: true,
+        ..finder("perf_event_create_kernel_counter", Gives::Hook, Told::Field(0, KPROBE_FUNC))
+    },
+    finder("register_fprobe", Gives::Hook, Told::Pattern(1)),
+    finder("register_fprobe_ips", Gives::Hook, Told::Address(1)),
+    finder("register_fprobe_syms", Gives::Hook, Told::All(1)),
+    Finder { told_by: FILTERS, ..finder("register_ftrace_direct", Gives::Hook, Told::Nothing) },
+    Finder { told_by: FILTERS, ..finder("register_ftrace_function", Gives::Hook, Told::Nothing) },
+    finder("register_kprobe", Gives::Hook, Told::Field(0, SYMBOL_NAME)),
+    finder("register_kprobes", Gives::Hook, Told::All(0)),
+    finder("register_kretprobe", Gives::Hook, Told::Field(0, SYMBOL_NAME)),
+    finder("register_kretprobes", Gives::Hook, Told::All(0)),
+    finder("sprint_backtrace", Gives::Names, Told::Nothing),
+    finder("sprint_symbol", Gives::Names, Told::Nothing),
+    finder("sprint_symbol_build_id", Gives::Names, Told::Nothing),
+    finder("sprint_symbol_no_offset", Gives::Names, Told::Nothing),
+];
+
+/// The function of this name, if it is one.
+pub(super) fn find(name: &str) -> Option<&'static Finder> {
+    FINDERS.binary_search_by_key(&name, |finder| finder.name).ok().and_then(|index| FINDERS.get(index))
+}
+
+/// Whether it gives addresses by names.
+pub(super) fn gives_addresses(name: &str) -> bool {
+    find(name).is_some_and(|finder| finder.gives == Gives::Address)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn are_sorted() {
+        assert!(FINDERS.is_sorted_by_key(|finder| finder.name));
+        assert!(gives_addresses("__symbol_get") && !gives_addresses("register_kprobe") && !gives_addresses("printk"));
+    }
+}

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a module finds while it runs: by which functions, and by which names, as far as its code tells.
+//!
+//! A name is told if it is what a call passes: followed from the call backwards, through registers, the stack, the module's
+//! data and its own functions. Not any string of the module is a name that it looks up.
+
+mod arm;
+mod arm64;
+mod data;
+mod finder;
+mod program;
+mod reader;
+mod step;
+mod unread;
+mod values;
+mod walk;
+mod x86;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::elf::{Elf, Symbol, Symbols};
+use super::exports;
+use super::graph::Place;
+use super::imports::{Binding, Import};
+use crate::text;
+use data::Data;
+pub use finder::Gives;
+use program::{Extent, Program};
+use reader::{Finders, Reader};
+pub(super) use walk::walks_modules;
+
+/// One place at which a module finds something while it runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lookup {
+    /// The function by which: an import, or one whose address was found itself.
+    pub by: Box<str>,
+    /// What that gives.
+    pub gives: Gives,
+    /// Whether it is called by a pointer.
+    pub is_by_pointer: bool,
+    /// The names that are told it, sorted. One of a function that takes patterns may be one.
+    pub names: Vec<Box<str>>,
+    /// Whether it may be told others, which nobody can tell.
+    pub is_open: bool,
+    /// The call.
+    pub(in crate::module) at: Place,
+}
+
+/// All that a module finds while it runs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Lookups {
+    /// By calls, in the order of their places.
+    pub calls: Vec<Lookup>,
+    /// Whether it goes along the kernel's list of modules, from its own place in that (`struct module.list`).
+    pub walks_modules: bool,
+}
+
+/// What is found by one function, at all places together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told<'l> {
+    /// The function.
+    pub by: &'l str,
+    /// What it gives.
+    pub gives: Gives,
+    /// Whether it is called by a pointer, too.
+    pub is_by_pointer: bool,
+    /// The names that it is told, sorted.
+    pub names: BTreeSet<&'l str>,
+    /// Whether it may be told others.
+    pub is_open: bool,
+}
+
+impl Told<'_> {
+    /// What it is told, in words.
+    #[must_use]
+    pub fn what(&self) -> String {
+        let names: Vec<&str> = self.names.iter().copied().collect();
+        match (names.as_slice(), self.is_open) {
+            ([], _) => "what can't be told".to_owned(),
+            (names, false) => text::list(names),
+            (names, true) => format!("{}, and what can't be told", text::list(names)),
+        }
+    }
+}
+
+impl Lookups {
+    /// By which functions it finds what, sorted by these.
+    #[must_use]
+    pub fn told(&self) -> Vec<Told<'_>> {
+        let mut told: BTreeMap<&str, Told<'_>> = BTreeMap::new();
+        for call in &self.calls {
+            let Lookup { by, gives, .. } = call;
+            let of_it = told.entry(by).or_insert_with(|| Told {
+                by,
+                gives: *gives,
+                is_by_pointer: false,
+                names: BTreeSet::new(),
+                is_open: false,
+            });
+            of_it.is_by_pointer |= call.is_by_pointer;
+            of_it.is_open |= call.is_open;
+            of_it.names.extend(call.names.iter().map(|name| &**name));
+        }
+        told.into_values().collect()
+    }
+
+    /// Whether it finds nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.calls.is_empty() && !self.walks_modules
+    }
+
+    /// The names by which it finds something, sorted, each once.
+    #[must_use]
+    pub fn names(&self) -> BTreeSet<&str> {
+        self.calls.iter().flat_map(|call| &call.names).map(|name| &**name).collect()
+    }
+
+    /// Whether it may find what nobody can tell.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.walks_modules || self.calls.iter().any(|call| call.is_open)
+    }
+}
+
+/// Others' functions that hand out what one of the kernel's gives, by name.
+pub(super) type More<'m> = &'m dyn Fn(&str) -> bool;
+
+/// Whether a module imports anything by which it could find something.
+pub(super) fn has_finders(symbols: &Symbols<'_>, more: More<'_>) -> bool {
+    let mut undefined = symbols.iter().filter(Symbol::is_undefined);
+    undefined.any(|symbol| {
+        symbols.name(&symbol).and_then(text::symbol).is_some_and(|name| finder::find(name).is_some() || more(name))
+    })
+}
+
+/// Reads what a module finds by the kernel's functions, and by more.
+pub(super) fn read(elf: &Elf<'_>, symbols: &Symbols<'_>, more: More<'_>) -> Lookups {
+    let finders = Finders::of(symbols, more);
+    let exported: Vec<Place> = exports::places(elf, symbols).into_iter().filter_map(|(_, place)| place).collect();
+    let data = Data::read(elf, symbols);
+    let read = |extent| {
+        let mut program = Program::read(elf, symbols, &exported, extent)?;
+        program.open_up(&data.pointed_at);
+        let calls = Reader { program: &program, data: &data, finders: &finders, class: elf.machine.class }.calls();
+        Some((calls, program.lacks()))
+    };
+    // Most names stand where they are passed; only where they do not, the rest of the code is read, too.
+    let calls = match read(Extent::Around(&|symbol| finders.by_symbol.contains_key(&symbol))) {
+        Some((_, true)) => read(Extent::Whole).map(|(calls, _)| calls),
+        part => part.map(|(calls, _)| calls),
+    };
+    let calls = calls.unwrap_or_else(|| unread::calls(elf, symbols, &finders));
+    Lookups { calls, walks_modules: false }
+}
+
+/// What is found by name and not imported, as imports, sorted; `expand` says what a pattern stands for.
+pub fn found(lookups: &Lookups, imports: &[Import], expand: &dyn Fn(&str) -> Vec<String>) -> Vec<Import> {
+    let mut names: BTreeSet<Box<str>> = BTreeSet::new();
+    for name in lookups.names() {
+        if is_pattern(name) {
+            names.extend(expand(name).into_iter().map(Into::into));
+        } else {
+            names.insert(name.into());
+        }
+    }
+    let is_new = |name: &Box<str>| imports.binary_search_by(|import| import.name.cmp(name)).is_err();
+    let import = |name| Import { name, binding: Binding::Lookup, crc: None };
+    names.into_iter().filter(is_new).map(import).collect()
+}
+
+/// Whether a function of the kernel finds whatever it is told.
+#[must_use]
+pub fn is_oracle(name: &str) -> bool {
+    finder::find(name).is_some_and(|finder| !finder.is_mostly_harmless)
+}
+
+/// Whether a name stands for several.
+#[must_use]
+pub fn is_pattern(name: &str) -> bool {
+    name.contains(['*', '?', '['])
+}

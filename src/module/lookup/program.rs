@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The code of a module as steps, with the ways between them.
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::iter::{Copied, Peekable};
+use std::slice::Iter;
+
+use object::elf::STT_FUNC;
+
+use super::step::{Callee, Calling, Effect, Step};
+use super::values::MOST_OF_ALL;
+use super::{arm, arm64, x86};
+use crate::module::elf::{Elf, Relocation, Symbols};
+use crate::module::graph::{Code, Meant, Place, Referent, is_code, referent, symbols_of};
+use crate::text;
+
+/// A piece of a section's code, from one place where something begins to the next.
+pub(super) struct Piece<'p> {
+    section: u32,
+    symbols: &'p Symbols<'p>,
+    pub(super) code: &'p [u8],
+    /// Where it begins, in bytes of the section.
+    pub(super) begin: u64,
+    /// Those of the section that were not passed yet.
+    pub(super) relocations: Peekable<Copied<Iter<'p, Relocation>>>,
+}
+
+impl Piece<'_> {
+    pub(super) fn at(&self, offset: u64) -> Place {
+        Place { section: self.section, offset }
+    }
+
+    /// What a relocation refers to.
+    pub(super) fn referent(&self, (relocation, addend): Meant) -> Option<Referent> {
+        referent(self.symbols, relocation.symbol, addend)
+    }
+}
+
+/// All code of a module.
+pub(super) struct Program {
+    /// In the order of their places.
+    pub(super) steps: Vec<Step>,
+    pub(super) calling: &'static Calling,
+    /// Bytes of an address.
+    pub(super) word: u64,
+    /// Where functions begin.
+    entries: BTreeSet<Place>,
+    /// Functions that somebody may call whom the code does not name.
+    pub(super) open: BTreeSet<Place>,
+    /// The steps that jump to a place, and those that call a function there.
+    jumps: HashMap<Place, Vec<usize>>,
+    calls: HashMap<Place, Vec<usize>>,
+    stack_since: Vec<usize>,
+    /// How many values may still be looked at.
+    pub(super) left: Cell<usize>,
+    /// Whether only a part of the code was read, and whether something hung on the rest.
+    is_part: bool,
+    lacks: Cell<bool>,
+    /// The steps that store something, by the places that they name; and those that name none.
+    pub(super) stores: BTreeMap<Place, Vec<usize>>,
+    pub(super) loose_stores: Vec<usize>,
+    /// The steps that take the address of a place, or read or write it, by these.
+    pub(super) uses: BTreeMap<Place, Vec<usize>>,
+}
+
+/// How much of the code is read.
+pub(super) enum Extent<'e> {
+    /// All.
+    Whole,
+    /// What is around references to symbols that are wanted, by their indices.
+    Around(&'e dyn Fn(u32) -> bool),
+}
+
+/// Imports that are no calls: hooks for tracers, which change no register.
+const HOOKS: [&str; 3] = ["__fentry__", "_mcount", "__gnu_mcount_nc"];
+
+/// What stands for a return on x86 (`arch/x86/lib/retpoline.S`, 7.2).
+const RETURN: &str = "__x86_return_thunk";
+
+/// What these begin with stands for a call of where a register leads (the same).
+const POINTERS: [&str; 2] = ["__x86_indirect_", "__llvm_retpoline_"];
+
+impl Program {
+    /// Reads code. Nothing if nobody here can read it.
+    pub(super) fn read(elf: &Elf<'_>, symbols: &Symbols<'_>, exported: &[Place], extent: Extent<'_>) -> Option<Self> {
+        let code = Code::of(elf.machine, symbols)?;
+        let calling = match code {
+            Code::X86(64) => &x86::CALLING_64,
+            Code::X86(_) => &x86::CALLING_32,
+            Code::Arm64 => &arm64::CALLING,
+            Code::Arm => &arm::CALLING,
+        };
+        let mut begins: BTreeSet<Place> = exported.iter().copied().collect();
+        let mut entries = begins.clone();
+        for (place, symbol) in symbols_of(symbols).filter(|(place, _)| is_code(elf, place.section)) {
+            begins.insert(place);
+            if symbol.kind == STT_FUNC {
+                entries.insert(place);
+            }
+        }
+        let sections = (0..u32::try_from(elf.sections().len()).ok()?).filter(|section| is_code(elf, *section));
+        let sections: Vec<Section<'_>> =
+            sections.filter_map(|section| Section::new(elf, symbols, code, section, &begins)).collect();
+        let wanted = match extent {
+            Extent::Whole => None,
+            Extent::Around(is_wanted) => Some(around(&sections, is_wanted)),
+        };
+        let mut steps = Vec::new();
+        for section in &sections {
+            section.read(code, wanted.as_ref(), &mut steps);
+        }
+        let mut program = Self {
+            steps,
+            calling,
+            word: u64::from(elf.machine.word()),
+            entries,
+            open: exported.iter().copied().collect(),
+            jumps: HashMap::new(),
+            calls: HashMap::new(),
+            stack_since: Vec::new(),
+            left: Cell::new(MOST_OF_ALL),
+            is_part: wanted.is_some(),
+            lacks: Cell::new(false),
+            stores: BTreeMap::new(),
+            loose_stores: Vec::new(),
+            uses: BTreeMap::new(),
+        };
+        program.name_imports(symbols);
+        program.index();
+        Some(program)
+    }
+
+    /// Notes that something hangs on code that was not read, if there is such.
+    pub(super) fn look_elsewhere(&self) {
+        self.lacks.set(self.lacks.get() || self.is_part);
+    }
+
+    /// Whether something hung on code that was not read.
+    pub(super) fn lacks(&self) -> bool {
+        self.lacks.get()
+    }
+
+    /// Takes it that somebody calls those functions whose addresses are taken: by the code, or in data.
+    pub(super) fn open_up(&mut self, pointed_at: &BTreeSet<Place>) {
+        let taken = self.uses.keys().chain(pointed_at).filter(|place| self.entries.contains(place));
+        self.open.extend(taken);
+    }
+
+    /// Tells apart what the code calls by the names of the imports.
+    fn name_imports(&mut self, symbols: &Symbols<'_>) {
+        let name = |import: u32| symbols.get(import as usize).and_then(|symbol| text::symbol(symbols.name(&symbol)?));
+        for step in &mut self.steps {
+            let Some(Callee::Referent(Referent::Import(import))) = step.calls else { continue };
+            match name(import) {
+                Some(name) if HOOKS.contains(&name) => step.calls = None,
+                Some(RETURN) => {
+                    step.calls = None;
+                    step.returns = true;
+                }
+                Some(name) if POINTERS.iter().any(|prefix| name.starts_with(prefix)) => {
+                    step.calls = Some(Callee::Pointer);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn index(&mut self) {
+        for step in &self.steps {
+            if let (Some(Callee::Referent(Referent::Place(place))), None) = (step.calls, step.jump) {
+                self.entries.insert(place);
+            }
+        }
+        let mut since = 0;
+        for (index, step) in self.steps.iter_mut().enumerate() {
+            if self.entries.contains(&step.at) {
+                since = index;
+            }
+            self.stack_since.push(since);
+            if step.effects.iter().any(|effect| matches!(effect, Effect::Writes(of, _) if *of == self.calling.stack)) {
+                since = index;
+            }
+            if let Some(place) = step.jump {
+                // A jump within a function is no call.
+                if !self.entries.contains(&place) {
+                    step.calls = None;
+                }
+                self.jumps.entry(place).or_default().push(index);
+            }
+            if let Some(Callee::Referent(Referent::Place(place))) = step.calls {
+                self.calls.entry(place).or_default().push(index);
+            }
+            for effect in &step.effects {
+                let (memory, source) = match effect {
+                    Effect::Writes(_, source) | Effect::MayWrite(_, source) => (None, source),
+                    Effect::Stores(memory, source) => (Some(*memory), source),
+                };
+                match memory.map(|memory| (memory.place(), memory)) {
+                    Some((Some(place), _)) => self.stores.entry(place).or_default().push(index),
+                    Some((None, _)) => self.loose_stores.push(index),
+                    None => {}
+                }
+                for place in [memory, source.memory()].into_iter().flatten().filter_map(|memory| memory.place()) {
+                    self.uses.entry(place).or_default().push(index);
+                }
+            }
+        }
+    }
+
+    /// The steps after which a step may come.
+    pub(super) fn before(&self, index: usize) -> impl Iterator<Item = usize> {
+        let step = self.steps.get(index);
+        let behind = index.checked_sub(1).filter(|before| {
+            let pair = self.steps.get(*before).zip(step);
+            pair.is_some_and(|(before, step)| {
+                before.goes_on && before.at.section == step.at.section && !self.entries.contains(&step.at)
+            })
+        });
+        let jumps = step.and_then(|step| self.jumps.get(&step.at)).into_iter().flatten().copied();
+        behind.into_iter().chain(jumps)
+    }
+
+    pub(super) fn is_entry(&self, place: Place) -> bool {
+        self.entries.contains(&place)
+    }
+
+    /// The function that a place is in.
+    pub(super) fn function(&self, place: Place) -> Option<Place> {
+        self.entries.range(..=place).next_back().copied().filter(|entry| entry.section == place.section)
+    }
+
+    /// The steps of the function that a step is in.
+    pub(super) fn function_of_step(&self, index: usize) -> std::ops::Range<usize> {
+        let entry = self.steps.get(index).and_then(|step| self.function(step.at));
+        let Some(entry) = entry else { return index..index };
+        let begin = self.steps.partition_point(|step| step.at < entry);
+        let behind = Place { offset: entry.offset.saturating_add(1), ..entry };
+        let end = self
+            .entries
+            .range(behind..)
+            .next()
+            .map_or(self.steps.len(), |next| self.steps.partition_point(|step| step.at < *next));
+        begin..end
+    }
+
+    /// The last step before one, in its function, that changes the stack pointer; or else the first of all.
+    pub(super) fn stack_since(&self, index: usize) -> usize {
+        self.stack_since.get(index).copied().unwrap_or_default()
+    }
+
+    /// The steps that call the function at a place.
+    pub(super) fn callers(&self, entry: Place) -> &[usize] {
+        self.calls.get(&entry).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The steps with which the function at a place gives back control.
+    pub(super) fn returns(&self, entry: Place) -> impl Iterator<Item = usize> {
+        let begin = self.steps.partition_point(|step| step.at < entry);
+        self.function_of_step(begin).filter(|index| self.steps.get(*index).is_some_and(|step| step.returns))
+    }
+}
+
+/// A section of code, and the pieces that it falls into.
+struct Section<'s> {
+    index: u32,
+    symbols: &'s Symbols<'s>,
+    code: &'s [u8],
+    relocations: Vec<Relocation>,
+    /// Where each piece begins.
+    begins: Vec<u64>,
+}
+
+/// A piece by its section and where it begins in it.
+type Key = (u32, u64);
+
+impl<'s> Section<'s> {
+    fn new(elf: &Elf<'s>, symbols: &'s Symbols<'s>, code: Code, index: u32, begins: &BTreeSet<Place>) -> Option<Self> {
+        let all = elf.data_at(index as usize)?;
+        let relocations = elf.many_relocations(index as usize).unwrap_or_default();
+        let whole = Place { section: index, offset: 0 }..Place { section: index, offset: all.len() as u64 };
+        let mut starts: Vec<u64> = begins.range(whole).map(|place| code.begin(place.offset)).collect();
+        starts.insert(0, 0);
+        starts.dedup();
+        Some(Self { index, symbols, code: all, relocations, begins: starts })
+    }
+
+    /// The piece that a place is in.
+    fn piece(&self, offset: u64) -> Option<u64> {
+        self.begins.get(self.begins.partition_point(|begin| *begin <= offset).checked_sub(1)?).copied()
+    }
+
+    /// Reads its pieces, or those of them that are wanted.
+    fn read(&self, code: Code, wanted: Option<&BTreeSet<Key>>, steps: &mut Vec<Step>) {
+        let ends = self.begins.iter().skip(1).copied().chain([self.code.len() as u64]);
+        let mut rest = self.relocations.iter().copied().peekable();
+        for (begin, end) in self.begins.iter().copied().zip(ends) {
+            while rest.next_if(|relocation| relocation.offset < begin).is_some() {}
+            if wanted.is_some_and(|wanted| !wanted.contains(&(self.index, begin))) {
+                continue;
+            }
+            let range = usize::try_from(begin).ok().zip(usize::try_from(end).ok());
+            let Some(bytes) = range.and_then(|(begin, end)| self.code.get(begin..end)) else { continue };
+            let Self { index, symbols, .. } = *self;
+            let mut piece = Piece { section: index, symbols, code: bytes, begin, relocations: rest };
+            match code {
+                Code::X86(bits) => x86::read(bits, &mut piece, steps),
+                Code::Arm64 => arm64::read(&mut piece, steps),
+                Code::Arm => arm::read(&mut piece, steps),
+            }
+            rest = piece.relocations;
+        }
+    }
+}
+
+/// The pieces that refer to a wanted symbol, and those from which control may come into the middle of such a one: compilers put
+/// parts of a function into another section.
+fn around(sections: &[Section<'_>], is_wanted: &dyn Fn(u32) -> bool) -> BTreeSet<Key> {
+    let mut wanted: BTreeSet<Key> = BTreeSet::new();
+    // From which piece something leads to which place, where that is not the begin of one.
+    let mut into: BTreeMap<Key, BTreeSet<Key>> = BTreeMap::new();
+    for section in sections {
+        for relocation in &section.relocations {
+            let Some(from) = section.piece(relocation.offset) else { continue };
+            if is_wanted(relocation.symbol) {
+                wanted.insert((section.index, from));
+            }
+            let addend = relocation.addend.unwrap_or(0);
+            let Some(Referent::Place(to)) = referent(section.symbols, relocation.symbol, addend) else { continue };
+            // It counts from the end of the instruction, at most so many bytes behind the field.
+            const FIELD: u64 = 8;
+            let target = sections.iter().find(|section| section.index == to.section);
+            for offset in [to.offset, to.offset.saturating_add(4), to.offset.saturating_add(FIELD)] {
+                let piece = target.and_then(|target| target.piece(offset)).filter(|begin| *begin != offset);
+                into.entry((to.section, piece.unwrap_or_default())).or_default().insert((section.index, from));
+            }
+        }
+    }
+    let mut open: Vec<Key> = wanted.iter().copied().collect();
+    while let Some(piece) = open.pop() {
+        for from in into.get(&piece).into_iter().flatten() {
+            if wanted.insert(*from) {
+                open.push(*from);
+            }
+        }
+    }
+    wanted
+}

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The calls by which a module finds something, and what each is told.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::data::Data;
+use super::finder::{self, Finder, Gives, Told};
+use super::program::Program;
+use super::step::{Base, Callee, Effect, Step};
+use super::values::{Follow, Op, Values};
+use super::{Lookup, More};
+use crate::module::elf::{Class, Symbols};
+use crate::module::graph::{Place, Referent};
+use crate::text;
+
+/// What of a module's imports finds something, by the index of its symbol.
+pub(super) struct Finders<'d> {
+    pub(super) by_symbol: BTreeMap<u32, (&'d str, Finds)>,
+}
+
+/// How something is found by a function.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Finds {
+    Kernel(&'static Finder),
+    /// Somebody hands out what finds by a name; in which argument that is handed over nobody tells.
+    ByAny,
+}
+
+impl Finds {
+    pub(super) fn gives(self) -> Gives {
+        match self {
+            Self::Kernel(finder) => finder.gives,
+            Self::ByAny => Gives::Address,
+        }
+    }
+}
+
+impl<'d> Finders<'d> {
+    pub(super) fn of(symbols: &Symbols<'d>, more: More<'_>) -> Self {
+        let mut by_symbol = BTreeMap::new();
+        for (index, symbol) in (1..).zip(symbols.iter()).filter(|(_, symbol)| symbol.is_undefined()) {
+            let Some(name) = symbols.name(&symbol).and_then(text::symbol) else { continue };
+            let finds = finder::find(name).map(Finds::Kernel).or_else(|| more(name).then_some(Finds::ByAny));
+            by_symbol.extend(finds.map(|finds| (index, (name, finds))));
+        }
+        Self { by_symbol }
+    }
+
+    fn has(&self, names: &[&str]) -> bool {
+        self.by_symbol.values().any(|(name, _)| names.contains(name))
+    }
+}
+
+pub(super) struct Reader<'r, 'e, 'd> {
+    pub(super) program: &'r Program,
+    pub(super) data: &'r Data<'e, 'd>,
+    pub(super) finders: &'r Finders<'d>,
+    pub(super) class: Class,
+}
+
+/// What one call is told.
+#[derive(Default)]
+struct Names {
+    names: BTreeSet<Box<str>>,
+    is_open: bool,
+}
+
+impl Reader<'_, '_, '_> {
+    pub(super) fn calls(&self) -> Vec<Lookup> {
+        let mut calls: Vec<Lookup> = Vec::new();
+        for (index, step) in self.program.steps.iter().enumerate() {
+            let called = match step.calls {
+                Some(Callee::Referent(Referent::Import(symbol))) => self.finders.by_symbol.get(&symbol),
+                _ => None,
+            };
+            if let Some((name, finds)) = called {
+                calls.extend(self.call(index, step.at, name, *finds));
+            }
+            calls.extend(self.taken(&step.effects).map(|(name, gives)| Lookup {
+                by: name.into(),
+                gives,
+                is_by_pointer: true,
+                names: Vec::new(),
+                is_open: true,
+                at: step.at,
+            }));
+        }
+        for (at, to) in self.data.all() {
+            calls.extend(self.finder(to).map(|(name, gives)| Lookup {
+                by: name.into(),
+                gives,
+                is_by_pointer: true,
+                names: Vec::new(),
+                is_open: true,
+                at,
+            }));
+        }
+        let by_pointer = self.by_pointer(&calls);
+        calls.extend(by_pointer);
+        calls.sort_by_key(|call| (call.at, call.by.clone()));
+        calls
+    }
+
+    /// Finders whose address code takes.
+    fn taken<'s>(&'s self, effects: &'s [Effect]) -> impl Iterator<Item = (&'s str, Gives)> {
+        effects.iter().filter_map(|effect| {
+            let (Effect::Writes(_, source) | Effect::MayWrite(_, source) | Effect::Stores(_, source)) = effect;
+            match source.memory()?.base {
+                Base::Referent(referent) => self.finder(referent),
+                Base::Register(_) => None,
+            }
+        })
+    }
+
+    /// The finder that is referred to.
+    fn finder(&self, referent: Referent) -> Option<(&str, Gives)> {
+        let Referent::Import(symbol) = referent else { return None };
+        let (name, finds) = self.finders.by_symbol.get(&symbol)?;
+        Some((name, finds.gives()))
+    }
+
+    /// What a call of a finder is told; nothing where it is none.
+    fn call(&self, step: usize, at: Place, name: &str, finds: Finds) -> Option<Lookup> {
+        let lookup = |gives, told: Names| Lookup {
+            by: name.into(),
+            gives,
+            is_by_pointer: false,
+            names: told.names.into_iter().collect(),
+            is_open: told.is_open,
+            at,
+        };
+        let finder = match finds {
+            Finds::Kernel(finder) => finder,
+            Finds::ByAny => return Some(lookup(Gives::Address, self.any_name(step))),
+        };
+        let told = match finder.told {
+            Told::Name(argument) => self.name(step, argument, &[], false),
+            Told::Pattern(argument) => self.name(step, argument, &[], true),
+            Told::Field(argument, at) => {
+                let [wide, narrow] = at;
+                let at = if self.class == Class::Elf64 { wide } else { narrow };
+                self.name(step, argument, &[Op::Add(Some(at)), Op::Load], false)
+            }
+            Told::All(argument) => self.all_names(step, argument),
+            Told::Address(argument) => self.address(step, argument),
+            Told::Nothing if self.finders.has(finder.told_by) => return None,
+            Told::Nothing => Names { is_open: true, ..Names::default() },
+        };
+        if finder.is_mostly_harmless && told.names.is_empty() {
+            return None;
+        }
+        Some(lookup(finder.gives, told))
+    }
+
+    /// What an argument of a call may be, with what is done with it.
+    fn argument(&self, step: usize, argument: u8, ops: &[Op]) -> Values {
+        match self.program.calling.arguments.get(usize::from(argument)) {
+            Some(register) => Follow::new(self.program, self.data).register(step, *register, ops),
+            None => Values { is_open: true, ..Values::default() },
+        }
+    }
+
+    /// The names that an argument may point to.
+    fn name(&self, step: usize, argument: u8, ops: &[Op], is_pattern: bool) -> Names {
+        self.names(&self.argument(step, argument, ops), is_pattern)
+    }
+
+    fn names(&self, values: &Values, is_pattern: bool) -> Names {
+        let mut told = Names { is_open: values.is_open, names: BTreeSet::new() };
+        let mut add = |name: &str| told.names.extend(symbol_of(name, is_pattern).map(Into::into));
+        let mut may_change = false;
+        for place in &values.places {
+            self.data.name(*place).into_iter().for_each(&mut add);
+            may_change |= self.data.may_change(*place);
+        }
+        for place in &values.within {
+            self.data.names_in(self.data.object(*place)).into_iter().for_each(&mut add);
+            may_change |= self.data.may_change(*place);
+        }
+        // What is put together on the stack is no constant.
+        told.is_open |= !values.slots.is_empty();
+        // What is told nothing, or what is no name, was told something else than could be seen.
+        told.is_open |= may_change || told.names.is_empty();
+        told
+    }
+
+    /// The names that any argument may point to.
+    fn any_name(&self, step: usize) -> Names {
+        let arguments = self.program.calling.arguments.iter().take(4);
+        let mut all = Names { is_open: true, names: BTreeSet::new() };
+        for register in arguments {
+            let told = self.names(&Follow::new(self.program, self.data).register(step, *register, &[]), false);
+            all.is_open &= told.is_open;
+            all.names.extend(told.names);
+        }
+        all
+    }
+
+    /// All names to which what an argument points to leads.
+    fn all_names(&self, step: usize, argument: u8) -> Names {
+        /// Objects that are looked into.
+        const OBJECTS: usize = 1 << 10;
+        let values = self.argument(step, argument, &[]);
+        let mut told = Names { is_open: values.is_open, names: BTreeSet::new() };
+        let mut open: Vec<Place> = values.places.iter().chain(&values.within).copied().collect();
+        let mut seen: BTreeSet<Place> = BTreeSet::new();
+        while let Some(place) = open.pop() {
+            if self.data.is_code(place) || seen.len() > OBJECTS || !seen.insert(self.data.object(place).0) {
+                continue;
+            }
+            let loaded = Follow::new(self.program, self.data).constants(place, &[Op::Add(None), Op::Load]);
+            if loaded.is_empty() {
+                told.names.extend(self.data.name(place).and_then(|name| symbol_of(name, false)).map(Into::into));
+            }
+            told.is_open |= loaded.is_open;
+            open.extend(loaded.places.iter().chain(&loaded.within));
+        }
+        told.is_open |= told.names.is_empty();
+        told
+    }
+
+    /// Whether an address is one that the module names: of its own, or of what it imports.
+    fn address(&self, step: usize, argument: u8) -> Names {
+        let values = self.argument(step, argument, &[]);
+        let is_own = |place: &Place| self.data.is_code(*place);
+        let is_told = !values.is_open
+            && !values.is_empty()
+            && values.places.iter().all(is_own)
+            && values.within.is_empty()
+            && values.slots.is_empty();
+        Names { names: BTreeSet::new(), is_open: !is_told }
+    }
+
+    /// What is told to functions that are called by a pointer, if one of them may be what was found.
+    fn by_pointer(&self, calls: &[Lookup]) -> Vec<Lookup> {
+        let told = calls.iter().flat_map(|call| &call.names).find(|name| finder::gives_addresses(name));
+        let taken = calls.iter().find(|call| call.is_by_pointer && call.gives == Gives::Address).map(|call| &call.by);
+        // A hook that can't be told may be one on what gives addresses.
+        let is_open = calls.iter().any(|call| call.is_open && call.gives == Gives::Hook);
+        let Some(by) = told.or(taken).cloned().or_else(|| is_open.then(|| "what it found".into())) else {
+            return Vec::new();
+        };
+        let is_held = told.or(taken).is_some();
+        self.program.look_elsewhere();
+        let pointers = self.program.steps.iter().enumerate().filter(|(_, step)| step.calls == Some(Callee::Pointer));
+        let lookup = |(index, step): (usize, &Step)| {
+            let Names { names, is_open } = self.name(index, 0, &[], false);
+            let says = !names.is_empty() || (is_open && is_held);
+            says.then(|| Lookup {
+                by: by.clone(),
+                gives: Gives::Address,
+                is_by_pointer: true,
+                names: names.into_iter().collect(),
+                is_open: is_open && is_held,
+                at: step.at,
+            })
+        };
+        pointers.filter_map(lookup).collect()
+    }
+}
+
+/// What is looked up by a name that a call passes: a module's name may stand before it (`kallsyms_lookup_name()`), and a
+/// distance behind it (`kprobe_addr()`). Nothing if no symbol could be called so.
+pub(super) fn symbol_of(name: &str, is_pattern: bool) -> Option<&str> {
+    let name = name.rsplit_once(':').map_or(name, |(_, symbol)| symbol);
+    let name = name.split_once('+').map_or(name, |(symbol, _)| symbol);
+    let fits = |c: char| {
+        c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '$') || (is_pattern && matches!(c, '*' | '?' | '[' | ']'))
+    };
+    let begins = |c: char| !c.is_ascii_digit();
+    (!name.is_empty() && name.starts_with(begins) && name.chars().all(fits)).then_some(name)
+}

@@ -1,0 +1,420 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a value may be at a place in the code: followed backwards, on all ways that lead there, over the functions of the
+//! module, to the addresses that it is made from.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use super::data::Data;
+use super::program::Program;
+use super::step::{Base, Callee, Effect, Memory, Register, Source};
+use crate::module::graph::{Place, Referent};
+
+/// What a value may be.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Values {
+    /// These places; those of which something moves the address are not told.
+    pub(super) places: BTreeSet<Place>,
+    /// A place in the object that is at one of these.
+    pub(super) within: BTreeSet<Place>,
+    /// These undefined symbols.
+    pub(super) imports: BTreeSet<u32>,
+    /// These places on the stack.
+    pub(super) slots: BTreeSet<Slot>,
+    /// Or what nobody can tell.
+    pub(super) is_open: bool,
+}
+
+impl Values {
+    /// Whether it is nothing that is told.
+    pub(super) fn is_empty(&self) -> bool {
+        self.places.is_empty() && self.within.is_empty() && self.imports.is_empty() && self.slots.is_empty()
+    }
+}
+
+/// A place on the stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Slot {
+    /// The step that made the stack pointer what it is.
+    since: usize,
+    /// In bytes from there.
+    offset: i64,
+}
+
+/// What is done with a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Op {
+    /// A number is added; none is any.
+    Add(Option<i64>),
+    /// What is there is loaded.
+    Load,
+}
+
+/// What is sought: the value of a register before a step, and what is then done with it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Sought {
+    step: usize,
+    register: Register,
+    ops: Vec<Op>,
+}
+
+/// Values that are looked at for one, before it is given up. Those that are told in real code take some hundred.
+const MOST: usize = 4_000;
+
+/// The same for the address of a store.
+const MOST_OF_A_STORE: usize = 200;
+
+/// The same for all of a module. Stock modules take some hundred thousand.
+pub(super) const MOST_OF_ALL: usize = 1 << 21;
+
+/// Operations on one value.
+const OPS: usize = 8;
+
+/// Distances at which one register is sought, before it is taken to move.
+const DISTANCES: usize = 6;
+
+/// How often a store's address is followed on the way to a value, one in the other.
+const NESTED: usize = 2;
+
+/// Follows values.
+pub(super) struct Follow<'f, 'e, 'd> {
+    program: &'f Program,
+    data: &'f Data<'e, 'd>,
+    seen: HashSet<Sought>,
+    /// At how many distances a register is sought at a step.
+    distances: HashMap<(usize, Register, Vec<Op>), usize>,
+    open: Vec<Sought>,
+    /// What was loaded, and what is then done with it.
+    loaded: HashSet<(Place, bool, Vec<Op>)>,
+    loaded_slots: HashSet<(Slot, Vec<Op>)>,
+    found: Values,
+    nested: usize,
+}
+
+impl<'f, 'e, 'd> Follow<'f, 'e, 'd> {
+    pub(super) fn new(program: &'f Program, data: &'f Data<'e, 'd>) -> Self {
+        Self {
+            program,
+            data,
+            seen: HashSet::new(),
+            distances: HashMap::new(),
+            open: Vec::new(),
+            loaded: HashSet::new(),
+            loaded_slots: HashSet::new(),
+            found: Values::default(),
+            nested: 0,
+        }
+    }
+
+    /// What becomes of a register's value before a step.
+    pub(super) fn register(mut self, step: usize, register: Register, ops: &[Op]) -> Values {
+        self.seek(step, register, ops.to_vec());
+        self.finish()
+    }
+
+    /// What becomes of the address of a place.
+    pub(super) fn constants(mut self, place: Place, ops: &[Op]) -> Values {
+        self.constant(Referent::Place(place), ops);
+        self.finish()
+    }
+
+    fn finish(&mut self) -> Values {
+        while let Some(sought) = self.open.pop() {
+            if self.is_too_much() {
+                self.found.is_open = true;
+                break;
+            }
+            self.go_back(&sought);
+        }
+        std::mem::take(&mut self.found)
+    }
+
+    fn is_too_much(&self) -> bool {
+        let most = if self.nested == 0 { MOST } else { MOST_OF_A_STORE };
+        self.seen.len() + self.loaded.len() > most || self.program.left.get() == 0
+    }
+
+    fn seek(&mut self, step: usize, register: Register, ops: Vec<Op>) {
+        let mut ops = joined(ops);
+        if ops.len() > OPS {
+            self.found.is_open = true;
+            return;
+        }
+        if register == self.program.calling.stack {
+            self.on_stack(step, &ops);
+            return;
+        }
+        // What is counted up in a loop is anywhere behind.
+        if let Some(Op::Add(Some(_))) = ops.first() {
+            let rest = ops.get(1..).unwrap_or_default().to_vec();
+            let seen = Sought { step, register, ops: ops.clone() };
+            if !self.seen.contains(&seen) {
+                let distances = self.distances.entry((step, register, rest)).or_default();
+                *distances += 1;
+                if *distances > DISTANCES
+                    && let Some(first) = ops.first_mut()
+                {
+                    *first = Op::Add(None);
+                }
+            }
+        }
+        let sought = Sought { step, register, ops };
+        if self.seen.insert(sought.clone()) {
+            self.program.left.set(self.program.left.get().saturating_sub(1));
+            self.open.push(sought);
+        }
+    }
+
+    /// What becomes of a place on the stack: all that the function puts there.
+    fn on_stack(&mut self, step: usize, ops: &[Op]) {
+        let (offset, rest) = match ops {
+            [] => (Some(0), ops),
+            [Op::Add(offset), rest @ ..] => (*offset, rest),
+            [Op::Load, ..] => (Some(0), ops),
+        };
+        let Some(offset) = offset else {
+            self.found.is_open = true;
+            return;
+        };
+        let slot = Slot { since: self.program.stack_since(step), offset };
+        let rest = match rest {
+            [] => {
+                self.found.slots.insert(slot);
+                return;
+            }
+            [Op::Load, rest @ ..] => rest,
+            [Op::Add(_), ..] => {
+                self.found.is_open = true;
+                return;
+            }
+        };
+        if !self.loaded_slots.insert((slot, rest.to_vec())) {
+            return;
+        }
+        let program = self.program;
+        for index in program.function_of_step(step) {
+            let Some(step) = program.steps.get(index) else { continue };
+            for effect in &step.effects {
+                let Effect::Stores(Memory { base: Base::Register(base), offset: Some(at) }, source) = *effect else {
+                    continue;
+                };
+                let is_there = if base == program.calling.stack {
+                    Slot { since: program.stack_since(index), offset: at } == slot
+                } else {
+                    self.nested < NESTED && self.nested(index, base, Some(at)).slots.contains(&slot)
+                };
+                if is_there {
+                    self.resolve(index, source, rest);
+                }
+            }
+        }
+    }
+
+    /// The address that a register makes before a step, followed on its own.
+    fn nested(&self, step: usize, register: Register, offset: Option<i64>) -> Values {
+        let mut nested = Follow::new(self.program, self.data);
+        nested.nested = self.nested + 1;
+        nested.register(step, register, &[Op::Add(offset)])
+    }
+
+    /// Goes on from a step to those before it.
+    fn go_back(&mut self, sought: &Sought) {
+        let program = self.program;
+        let Some(step) = program.steps.get(sought.step) else { return };
+        let mut is_first = true;
+        for before in program.before(sought.step) {
+            is_first = false;
+            self.through(before, sought.register, &sought.ops);
+        }
+        if program.is_entry(step.at) {
+            self.enter(step.at, sought.register, &sought.ops);
+        } else if is_first {
+            self.program.look_elsewhere();
+            self.found.is_open = true;
+        }
+    }
+
+    /// Goes back to before a function was called.
+    fn enter(&mut self, entry: Place, register: Register, ops: &[Op]) {
+        let is_argument = self.program.calling.arguments.contains(&register);
+        if !is_argument {
+            // A register that was not written since: nobody hands anything over in it.
+            self.found.is_open = true;
+            return;
+        }
+        self.program.look_elsewhere();
+        if self.program.open.contains(&entry) {
+            self.found.is_open = true;
+        }
+        for caller in self.program.callers(entry) {
+            self.seek(*caller, register, ops.to_vec());
+        }
+    }
+
+    /// Goes back through a step.
+    fn through(&mut self, index: usize, register: Register, ops: &[Op]) {
+        let Some(step) = self.program.steps.get(index) else { return };
+        let calling = self.program.calling;
+        if let Some(callee) = step.calls.filter(|_| step.goes_on)
+            && calling.scratch.contains(&register)
+        {
+            match callee {
+                Callee::Referent(Referent::Place(entry)) if register == calling.result => {
+                    self.program.look_elsewhere();
+                    for back in self.program.returns(entry).collect::<Vec<_>>() {
+                        self.seek(back, register, ops.to_vec());
+                    }
+                }
+                _ => self.found.is_open = true,
+            }
+            return;
+        }
+        for effect in step.effects.iter().rev() {
+            match *effect {
+                Effect::Writes(of, source) if of == register => return self.resolve(index, source, ops),
+                Effect::MayWrite(of, source) if of == register => self.resolve(index, source, ops),
+                _ => {}
+            }
+        }
+        self.seek(index, register, ops.to_vec());
+    }
+
+    /// Goes on with what a source tells, before a step.
+    fn resolve(&mut self, step: usize, source: Source, ops: &[Op]) {
+        let (memory, loaded) = match source {
+            Source::Address(memory) => (memory, false),
+            Source::Loaded(memory) => (memory, true),
+            Source::Number => return,
+            Source::Unknown => {
+                self.found.is_open = true;
+                return;
+            }
+        };
+        let mut all = vec![Op::Add(memory.offset)];
+        if loaded {
+            all.push(Op::Load);
+        }
+        all.extend(ops);
+        match memory.base {
+            Base::Register(register) => self.seek(step, register, all),
+            Base::Referent(referent) => self.constant(referent, &all),
+        }
+    }
+
+    /// What becomes of an address.
+    fn constant(&mut self, referent: Referent, ops: &[Op]) {
+        let ops = joined(ops.to_vec());
+        let place = match (referent, ops.as_slice()) {
+            (Referent::Place(place), _) => place,
+            (Referent::Import(import), [] | [Op::Add(_)]) => {
+                self.found.imports.insert(import);
+                return;
+            }
+            // What is in data of others.
+            (Referent::Import(_) | Referent::Found(_), _) => {
+                self.found.is_open = true;
+                return;
+            }
+        };
+        let moved = |by: i64| Place { offset: place.offset.saturating_add_signed(by), ..place };
+        match ops.as_slice() {
+            [] => {
+                self.found.places.insert(place);
+            }
+            [Op::Add(Some(by))] => {
+                self.found.places.insert(moved(*by));
+            }
+            [Op::Add(None)] => {
+                self.found.within.insert(place);
+            }
+            [Op::Load, rest @ ..] => self.load(place, false, rest),
+            [Op::Add(Some(by)), Op::Load, rest @ ..] => self.load(moved(*by), false, rest),
+            [Op::Add(None), Op::Load, rest @ ..] => self.load(place, true, rest),
+            [Op::Add(_), Op::Add(_), ..] => self.found.is_open = true,
+        }
+    }
+
+    /// What is loaded from a place, or from anywhere in the object that is there.
+    fn load(&mut self, place: Place, anywhere: bool, rest: &[Op]) {
+        if self.is_too_much() {
+            self.found.is_open = true;
+            return;
+        }
+        if !self.loaded.insert((place, anywhere, rest.to_vec())) {
+            return;
+        }
+        let object = self.data.object(place);
+        let held: Vec<Referent> = if anywhere {
+            self.data.all_in(object).map(|(_, to)| to).collect()
+        } else {
+            self.data.pointer(place).into_iter().collect()
+        };
+        for referent in held {
+            self.constant(referent, rest);
+        }
+        if !self.data.may_change(place) {
+            return;
+        }
+        self.program.look_elsewhere();
+        if self.data.is_parameter(place) || (anywhere && self.data.is_parameter(object.0)) {
+            self.found.is_open = true;
+        }
+        let range = if anywhere { object } else { (place, place.offset.saturating_add(1)) };
+        for (step, source) in self.stores(range, object) {
+            self.resolve(step, source, rest);
+        }
+    }
+
+    /// What the code stores into a part of an object.
+    fn stores(&self, (begin, end): (Place, u64), object: (Place, u64)) -> Vec<(usize, Source)> {
+        let end = Place { offset: end.max(begin.offset), ..begin };
+        let of = |index: usize| {
+            let step = self.program.steps.get(index);
+            step.into_iter().flat_map(|step| &step.effects).filter_map(|effect| match effect {
+                Effect::Stores(memory, source) => Some((*memory, *source)),
+                _ => None,
+            })
+        };
+        let named = self.program.stores.range(begin..end).flat_map(|(_, steps)| steps);
+        let mut stores: Vec<(usize, Source)> =
+            named.flat_map(|index| of(*index).map(|(_, source)| (*index, source))).collect();
+        if self.nested == NESTED {
+            return stores;
+        }
+        // Those who take its address may store by that.
+        let whole = object.0..Place { offset: object.1.max(object.0.offset), ..object.0 };
+        let users = self.program.uses.range(whole).flat_map(|(_, steps)| steps);
+        let functions: BTreeSet<Place> =
+            users.filter_map(|index| self.program.function(self.program.steps.get(*index)?.at)).collect();
+        for &index in &self.program.loose_stores {
+            let function = self.program.steps.get(index).and_then(|step| self.program.function(step.at));
+            if !function.is_some_and(|function| functions.contains(&function)) {
+                continue;
+            }
+            for (memory, source) in of(index) {
+                let Base::Register(register) = memory.base else { continue };
+                let to = self.nested(index, register, memory.offset);
+                let hits = |place: &Place| (begin..end).contains(place);
+                let within = |place: &Place| self.data.object(*place).0 == object.0;
+                if to.places.iter().any(hits) || to.within.iter().any(within) {
+                    stores.push((index, source));
+                }
+            }
+        }
+        stores
+    }
+}
+
+/// Operations with numbers added at once.
+fn joined(ops: Vec<Op>) -> Vec<Op> {
+    let mut joined: Vec<Op> = Vec::with_capacity(ops.len());
+    for op in ops {
+        match (joined.last_mut(), op) {
+            (Some(Op::Add(sum)), Op::Add(more)) => {
+                *sum = sum.zip(more).and_then(|(sum, more)| sum.checked_add(more));
+            }
+            _ => joined.push(op),
+        }
+    }
+    joined.retain(|op| *op != Op::Add(Some(0)));
+    joined
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Whether a module goes along the kernel's list of modules, from its own place in that.
+
+use std::collections::BTreeSet;
+
+use super::data::Data;
+use super::program::{Extent, Program};
+use super::step::{Base, Effect, Source};
+use super::values::{Follow, Op};
+use crate::module::elf::{Elf, Symbols};
+use crate::module::graph::{Place, THIS_MODULE};
+
+/// Whether the code reads or takes the place of the list in the module's own `struct module`: behind its state
+/// (`include/linux/module.h:struct module`, the same from 5.10 to 7.2).
+pub(in crate::module) fn walks_modules(elf: &Elf<'_>, symbols: &Symbols<'_>) -> bool {
+    let own: Vec<u32> = elf.named(THIS_MODULE).filter_map(|(index, _)| u32::try_from(index).ok()).collect();
+    let is_of_it =
+        |symbol: u32| symbols.get(symbol as usize).is_some_and(|symbol| own.contains(&u32::from(symbol.section)));
+    // Most code has nothing to do with it, and need not be read.
+    let Some(program) = Program::read(elf, symbols, &[], Extent::Around(&is_of_it)) else { return false };
+    let list = program.word..program.word * 3;
+    let within = |bytes: std::ops::Range<u64>| {
+        let places = own.iter().map(move |section| {
+            let place = |offset| Place { section: *section, offset };
+            place(bytes.start)..place(bytes.end)
+        });
+        places.flat_map(|places| program.uses.range(places)).flat_map(|(_, steps)| steps).copied()
+    };
+    if within(list.clone()).next().is_some() {
+        return true;
+    }
+    // By the address of the whole, in a function that takes it.
+    let data = Data::read(elf, symbols);
+    let functions: BTreeSet<Place> =
+        within(0..1).filter_map(|index| program.function(program.steps.get(index)?.at)).collect();
+    let is_list = |place: &Place| own.contains(&place.section) && list.contains(&place.offset);
+    let reads_list = |index: usize, effect: &Effect| {
+        let (Effect::Writes(_, source) | Effect::MayWrite(_, source) | Effect::Stores(_, source)) = effect;
+        let (Source::Loaded(memory) | Source::Address(memory)) = source else { return false };
+        let (Base::Register(register), Some(offset)) = (memory.base, memory.offset) else { return false };
+        u64::try_from(offset).is_ok_and(|offset| list.contains(&offset)) && {
+            let values = Follow::new(&program, &data).register(index, register, &[Op::Add(Some(offset))]);
+            values.places.iter().any(is_list)
+        }
+    };
+    program.steps.iter().enumerate().any(|(index, step)| {
+        program.function(step.at).is_some_and(|function| functions.contains(&function))
+            && step.effects.iter().any(|effect| reads_list(index, effect))
+    })
+}

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Steps of x86, of 32 and of 64 bits.
+
+use iced_x86::{
+    ConditionCode, Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory, InstructionInfoOptions,
+    Mnemonic, OpAccess, OpKind, Register as Name,
+};
+
+use super::program::Piece;
+use super::step::{Base, Callee, Calling, Effect, Memory, Register, Source, Step};
+use crate::module::graph::{Meant, Operands, Referent, x86_operands};
+
+/// The psABI of x86-64, 3.2.3: rdi, rsi, rdx, rcx, r8 and r9.
+pub(super) const CALLING_64: Calling =
+    Calling { arguments: &[7, 6, 2, 1, 8, 9], scratch: &[0, 1, 2, 6, 7, 8, 9, 10, 11], result: 0, stack: 4 };
+
+/// `-mregparm=3` (`arch/x86/Makefile`, 7.2): eax, edx and ecx.
+pub(super) const CALLING_32: Calling = Calling { arguments: &[0, 2, 1], scratch: &[0, 1, 2], result: 0, stack: 4 };
+
+/// Reads a piece of code. What is no instruction ends it.
+pub(super) fn read(bits: u32, piece: &mut Piece<'_>, steps: &mut Vec<Step>) {
+    let mut decoder = Decoder::with_ip(bits, piece.code, piece.begin, DecoderOptions::NONE);
+    let mut machine = Machine { bits, info: InstructionInfoFactory::new() };
+    let mut instruction = Instruction::default();
+    while decoder.can_decode() {
+        decoder.decode_out(&mut instruction);
+        if instruction.is_invalid() {
+            return;
+        }
+        let Piece { code, begin, relocations, .. } = piece;
+        let Operands { memory, immediate } = x86_operands(bits, &decoder, &instruction, code, *begin, relocations);
+        let is_odd = |meant: Option<Meant>| meant.is_some_and(|meant| piece.referent(meant).is_none());
+        let told = Told {
+            memory: memory.and_then(|meant| piece.referent(meant)),
+            immediate: immediate.and_then(|meant| piece.referent(meant)),
+            is_odd: is_odd(memory) || is_odd(immediate),
+        };
+        steps.push(machine.step(piece, &instruction, &told));
+    }
+}
+
+/// What the relocations of an instruction mean.
+struct Told {
+    memory: Option<Referent>,
+    immediate: Option<Referent>,
+    /// Whether one means something, but no place.
+    is_odd: bool,
+}
+
+struct Machine {
+    bits: u32,
+    info: InstructionInfoFactory,
+}
+
+impl Machine {
+    fn word(&self) -> i64 {
+        i64::from(self.bits / 8)
+    }
+
+    fn step(&mut self, piece: &Piece<'_>, instruction: &Instruction, told: &Told) -> Step {
+        let at = piece.at(instruction.ip());
+        let flow = instruction.flow_control();
+        let names =
+            matches!(instruction.op0_kind(), OpKind::NearBranch64 | OpKind::NearBranch32 | OpKind::NearBranch16);
+        let target = names.then(|| {
+            let near = || Referent::Place(piece.at(instruction.near_branch_target()));
+            told.immediate.unwrap_or_else(near)
+        });
+        let (calls, jump) = match (flow, target) {
+            (FlowControl::Call, Some(to)) => (Some(Callee::Referent(to)), None),
+            (FlowControl::Call | FlowControl::IndirectCall, _) => (Some(self.pointed(told)), None),
+            (FlowControl::IndirectBranch, _) => (Some(self.pointed(told)), None),
+            (_, Some(Referent::Place(place))) => (tail(flow, Referent::Place(place)), Some(place)),
+            (_, Some(to)) => (Some(Callee::Referent(to)), None),
+            _ => (None, None),
+        };
+        let goes_on = !matches!(
+            flow,
+            FlowControl::Return
+                | FlowControl::IndirectBranch
+                | FlowControl::UnconditionalBranch
+                | FlowControl::Exception
+        );
+        let effects = self.effects(instruction, told);
+        Step { at, effects, calls, jump, goes_on, returns: flow == FlowControl::Return }
+    }
+
+    /// Whom a call through memory or a register calls.
+    fn pointed(&self, told: &Told) -> Callee {
+        match told.memory {
+            // `call *symbol(%rip)`, by which clang calls others.
+            Some(import @ Referent::Import(_)) => Callee::Referent(import),
+            _ => Callee::Pointer,
+        }
+    }
+
+    fn effects(&mut self, instruction: &Instruction, told: &Told) -> Vec<Effect> {
+        let stack = u8::try_from(Name::RSP.number()).unwrap_or_default();
+        let to = (instruction.op_count() > 0 && instruction.op0_kind() == OpKind::Register)
+            .then(|| self.whole(instruction.op0_register()))
+            .flatten();
+        let push = |source| {
+            let memory = Memory { base: Base::Register(stack), offset: Some(-self.word()) };
+            vec![Effect::Stores(memory, source), Effect::Writes(stack, Source::register(stack, Some(-self.word())))]
+        };
+        match (instruction.mnemonic(), to) {
+            (Mnemonic::Mov | Mnemonic::Movsxd, Some(to)) => vec![Effect::Writes(to, self.value(instruction, told, 1))],
+            (Mnemonic::Mov | Mnemonic::Xchg, None) if instruction.op0_kind() == OpKind::Memory => {
+                let stored = self.stored(instruction, told);
+                let mut effects: Vec<Effect> =
+                    stored.map(|source| Effect::Stores(self.memory(instruction, told), source)).into_iter().collect();
+                if instruction.mnemonic() == Mnemonic::Xchg {
+                    effects
+                        .extend(self.whole(instruction.op1_register()).map(|to| Effect::Writes(to, Source::Unknown)));
+                }
+                effects
+            }
+            (Mnemonic::Lea, Some(to)) => vec![Effect::Writes(to, Source::Address(self.memory(instruction, told)))],
+            (Mnemonic::Xor | Mnemonic::Sub, Some(to))
+                if instruction.op1_kind() == OpKind::Register
+                    && instruction.op0_register() == instruction.op1_register() =>
+            {
+                vec![Effect::Writes(to, Source::Number)]
+            }
+            (Mnemonic::Add, Some(to)) if told.immediate.is_some() => {
+                let base = told.immediate.map_or(Base::Register(to), Base::Referent);
+                vec![Effect::Writes(to, Source::Address(Memory { base, offset: None }))]
+            }
+            (Mnemonic::Add | Mnemonic::Sub, Some(to)) if is_number(instruction.op1_kind()) => {
+                let number = instruction.immediate(1).cast_signed();
+                let number = if instruction.mnemonic() == Mnemonic::Sub { number.wrapping_neg() } else { number };
+                vec![Effect::Writes(to, Source::register(to, Some(number)))]
+            }
+            // Which of the two is the address, and which the distance, does not show: mostly it is the one that was there.
+            (Mnemonic::Add, Some(to)) => vec![Effect::Writes(to, Source::register(to, None))],
+            (Mnemonic::Inc | Mnemonic::Dec, Some(to)) => {
+                let number = if instruction.mnemonic() == Mnemonic::Inc { 1 } else { -1 };
+                vec![Effect::Writes(to, Source::register(to, Some(number)))]
+            }
+            (Mnemonic::Push, _) => push(self.value(instruction, told, 0)),
+            (Mnemonic::Pop, Some(to)) => {
+                let top = Memory { base: Base::Register(stack), offset: Some(0) };
+                vec![
+                    Effect::Writes(to, Source::Loaded(top)),
+                    Effect::Writes(stack, Source::register(stack, Some(self.word()))),
+                ]
+            }
+            (Mnemonic::Leave, _) => {
+                let frame = u8::try_from(Name::RBP.number()).unwrap_or_default();
+                let saved = Memory { base: Base::Register(frame), offset: Some(0) };
+                vec![
+                    Effect::Writes(frame, Source::Loaded(saved)),
+                    Effect::Writes(stack, Source::register(frame, Some(self.word()))),
+                ]
+            }
+            (_, Some(to)) if instruction.op_count() == 2 && instruction.condition_code() != ConditionCode::None => {
+                vec![Effect::MayWrite(to, self.value(instruction, told, 1))]
+            }
+            _ => self.others(instruction),
+        }
+    }
+
+    /// What of an instruction is not told apart: it writes what nobody can tell.
+    fn others(&mut self, instruction: &Instruction) -> Vec<Effect> {
+        // What a call does to registers is known of all calls.
+        if matches!(instruction.flow_control(), FlowControl::Call | FlowControl::IndirectCall | FlowControl::Return) {
+            return Vec::new();
+        }
+        let info = self.info.info_options(instruction, InstructionInfoOptions::NO_MEMORY_USAGE);
+        let used = info.used_registers().iter().filter_map(|used| {
+            let register = used.register().is_gpr().then(|| number(used.register())).flatten()?;
+            match used.access() {
+                OpAccess::Write | OpAccess::ReadWrite => Some(Effect::Writes(register, Source::Unknown)),
+                OpAccess::CondWrite | OpAccess::ReadCondWrite => Some(Effect::MayWrite(register, Source::Unknown)),
+                _ => None,
+            }
+        });
+        used.collect()
+    }
+
+    /// The value of an operand.
+    fn value(&self, instruction: &Instruction, told: &Told, operand: u32) -> Source {
+        match instruction.op_kind(operand) {
+            OpKind::Register => match self.whole(instruction.op_register(operand)) {
+                Some(register) => Source::register(register, Some(0)),
+                None => Source::Unknown,
+            },
+            OpKind::Memory if instruction.memory_size().size() as i64 == self.word() => {
+                Source::Loaded(self.memory(instruction, told))
+            }
+            OpKind::Memory => Source::Number,
+            kind if is_number(kind) => match told.immediate {
+                Some(referent) => Source::referent(referent),
+                None if told.is_odd => Source::Unknown,
+                None => Source::Number,
+            },
+            _ => Source::Unknown,
+        }
+    }
+
+    /// What is stored, if it is as wide as an address.
+    fn stored(&self, instruction: &Instruction, told: &Told) -> Option<Source> {
+        let is_wide = instruction.memory_size().size() as i64 == self.word();
+        is_wide.then(|| self.value(instruction, told, 1))
+    }
+
+    /// The memory that an instruction means.
+    fn memory(&self, instruction: &Instruction, told: &Told) -> Memory {
+        let base = instruction.memory_base();
+        let index = instruction.memory_index();
+        let displacement = instruction.memory_displacement64().cast_signed();
+        match (told.memory, base) {
+            (Some(referent), Name::RIP | Name::None) if index == Name::None => {
+                Memory { base: Base::Referent(referent), offset: Some(0) }
+            }
+            // A table at that place, and a register says where in it.
+            (Some(referent), _) => Memory { base: Base::Referent(referent), offset: None },
+            (None, base) => {
+                let register = number(base).or_else(|| number(index)).unwrap_or(u8::MAX);
+                let offset = (index == Name::None && base.is_gpr()).then_some(displacement);
+                Memory { base: Base::Register(register), offset }
+            }
+        }
+    }
+
+    /// The number of a register that holds a whole address.
+    fn whole(&self, register: Name) -> Option<Register> {
+        let is_whole = if self.bits == 64 { register.is_gpr64() || register.is_gpr32() } else { register.is_gpr32() };
+        is_whole.then(|| number(register)).flatten()
+    }
+}
+
+/// A jump may be a function's last call, if it leads to where one begins: the program knows.
+fn tail(flow: FlowControl, to: Referent) -> Option<Callee> {
+    (flow == FlowControl::UnconditionalBranch).then_some(Callee::Referent(to))
+}
+
+fn number(register: Name) -> Option<Register> {
+    register.is_gpr().then(|| u8::try_from(register.full_register().number()).ok()).flatten()
+}
+
+fn is_number(kind: OpKind) -> bool {
+    matches!(
+        kind,
+        OpKind::Immediate8
+            | OpKind::Immediate16
+            | OpKind::Immediate32
+            | OpKind::Immediate64
+            | OpKind::Immediate8to16
+            | OpKind::Immediate8to32
+            | OpKind::Immediate8to64
+            | OpKind::Immediate32to64
+    )
+}
