@@ -2,7 +2,10 @@
 /* Asks for each name of a table; all are harmless. */
 #include "sg_hide.h"
 
-static const char * const names[] = { "ktime_get", "ktime_get_raw" };
+static const char * const names[] = {
+	"ktime_get", "ktime_get_coarse_with_offset", "ktime_get_raw", "ktime_get_boot_fast_ns", "ktime_get_real_seconds",
+	"ktime_get_resolution_ns", "ktime_get_seconds",
+};
 static void *got[ARRAY_SIZE(names)];
 
 static int __init twin_init(void)

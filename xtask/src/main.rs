@@ -9,6 +9,7 @@ mod containers;
 mod corpus;
 mod facades;
 mod fuzz;
+mod klp;
 mod messages;
 mod mutate;
 mod oracle;
@@ -38,7 +39,11 @@ const TASKS: [Task; 8] = [
         mutate::task,
         "[KERNEL...] [--rounds N] [--seed S]  change modules, and see that none gets past symgate",
     ),
-    ("testdata", testdata::task, "[SUITE...]  build the test modules again (root, debootstrap)"),
+    (
+        "testdata",
+        testdata::task,
+        "[--only FOLDER] [SUITE...]  build the test modules again, or those of a folder (root, debootstrap)",
+    ),
     ("bench", bench::task, "[KERNEL...]   time symgate against depmod over them, in pairs"),
     ("fuzz", fuzz::task, "[SECONDS] [TARGET...]  feed each reader what nobody would write"),
 ];
