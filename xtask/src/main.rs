@@ -7,6 +7,7 @@ mod apt;
 mod bench;
 mod containers;
 mod corpus;
+mod drivers;
 mod facades;
 mod fuzz;
 mod klp;
@@ -21,7 +22,7 @@ use std::process::ExitCode;
 
 type Task = (&'static str, fn(&[String]) -> Result<(), shell::TaskError>, &'static str);
 
-const TASKS: [Task; 8] = [
+const TASKS: [Task; 9] = [
     ("corpus", corpus::task, "[KERNEL...]  fetch real kernels: 5.10, 6.1, 6.12, newest, or a suite"),
     (
         "oracle",
@@ -43,6 +44,11 @@ const TASKS: [Task; 8] = [
         "testdata",
         testdata::task,
         "[--only FOLDER] [SUITE...]  build the test modules again, or those of a folder (root, debootstrap)",
+    ),
+    (
+        "drivers",
+        drivers::task,
+        "[--suite SUITE] [DKMS-PACKAGE...]  build drivers of the archive, with debug info (root, debootstrap)",
     ),
     ("bench", bench::task, "[KERNEL...]   time symgate against depmod over them, in pairs"),
     ("fuzz", fuzz::task, "[SECONDS] [TARGET...]  feed each reader what nobody would write"),
