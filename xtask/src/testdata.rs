@@ -151,6 +151,16 @@ const OBJECTS: [&str; 2] = ["sg_export", "sg_get"];
 /// What only a kernel without the check of `MODULE_INFO` (7.x) compiles.
 const NUL: Pass = Pass { modules: &["sg_nul"], options: "", before: None, folder: "" };
 
+/// What modules ask the kernel for by name, and import nowhere.
+const ASKED_FOR: [&str; 6] = [
+    "ktime_get_boot_fast_ns",
+    "ktime_get_coarse_with_offset",
+    "ktime_get_raw",
+    "ktime_get_real_seconds",
+    "ktime_get_resolution_ns",
+    "ktime_get_seconds",
+];
+
 /// `cargo xtask testdata`: all, or only what goes to one folder, so that the bytes of the others stay as they are.
 pub fn task(args: &[String]) -> Result<(), TaskError> {
     let (only, suites) = match args {
@@ -310,7 +320,8 @@ fn excerpt(symvers: &Path, folder: &Path) -> Result<(), TaskError> {
         "nm",
         ["-u", "-A"].map(std::ffi::OsStr::new).into_iter().chain(built.iter().map(|file| file.as_os_str())),
     )?;
-    let wanted: BTreeSet<&str> = undefined.lines().filter_map(|line| line.split_whitespace().last()).collect();
+    let imported = undefined.lines().filter_map(|line| line.split_whitespace().last());
+    let wanted: BTreeSet<&str> = imported.chain(ASKED_FOR).collect();
     let lines: String = whole
         .lines()
         .filter(|line| line.split('\t').nth(1).is_some_and(|symbol| wanted.contains(symbol)))
