@@ -68,10 +68,16 @@ const LEFT_OUT: [(&str, &str, &str, &str); 1] =
     // 6.1's hrtimer_start has a parameter more since a stable update.
     [("bookworm", "lttng-modules-dkms", "src/probes/Kbuild", "lttng-probe-timer.o")];
 
+/// What a compiler is told of a driver for the same reason.
+const FLAGS: [(&str, &str, &str); 1] =
+    // 7.2 has no strncpy any more.
+    [("sid", "xrt-xocl-dkms", "-Dstrncpy=strscpy")];
+
 /// What their Makefiles and dkms.conf ask for beside a compiler.
 const TOOLS: &str = "bc bzip2 dpkg-dev gawk kmod libelf-dev libxtables-dev openssl patch perl pkg-config xz-utils";
 
-/// Does what dkms does with a folder that holds a dkms.conf, but for the strip. `$1` is the folder, `$2` the release.
+/// Does what dkms does with a folder that holds a dkms.conf, but for the strip, so that functions, lines and types stay.
+/// `$1` is the folder, `$2` the release.
 const BUILD: &str = r#"
 set -e
 export LC_ALL=C MAKEFLAGS=-j2
@@ -184,7 +190,9 @@ fn build(apt: &Apt, place: &Place, package: &Package, to: &Path) -> Result<Vec<S
             leave_out(&folder.join(file), lines)?;
         }
         let name = folder.file_name().unwrap_or_default().to_string_lossy();
-        inside(root, &format!("bash /driver/build.sh '/driver/usr/src/{name}' '{release}'"))?;
+        let flags = FLAGS.iter().find(|(of, driver, _)| of == suite && *driver == package.name);
+        let flags = flags.map_or("", |(.., flags)| flags);
+        inside(root, &format!("export KCFLAGS='{flags}'; bash /driver/build.sh '/driver/usr/src/{name}' '{release}'"))?;
     }
     let modules = corpus::module_files(&built);
     if modules.is_empty() {
