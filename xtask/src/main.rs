@@ -7,8 +7,10 @@ mod apt;
 mod bench;
 mod containers;
 mod corpus;
+mod drivers;
 mod facades;
 mod fuzz;
+mod klp;
 mod messages;
 mod mutate;
 mod oracle;
@@ -20,7 +22,7 @@ use std::process::ExitCode;
 
 type Task = (&'static str, fn(&[String]) -> Result<(), shell::TaskError>, &'static str);
 
-const TASKS: [Task; 8] = [
+const TASKS: [Task; 9] = [
     ("corpus", corpus::task, "[KERNEL...]  fetch real kernels: 5.10, 6.1, 6.12, newest, or a suite"),
     (
         "oracle",
@@ -38,7 +40,16 @@ const TASKS: [Task; 8] = [
         mutate::task,
         "[KERNEL...] [--rounds N] [--seed S]  change modules, and see that none gets past symgate",
     ),
-    ("testdata", testdata::task, "[SUITE...]  build the test modules again (root, debootstrap)"),
+    (
+        "testdata",
+        testdata::task,
+        "[--only FOLDER] [SUITE...]  build the test modules again, or those of a folder (root, debootstrap)",
+    ),
+    (
+        "drivers",
+        drivers::task,
+        "[--suite SUITE] [DKMS-PACKAGE...]  build drivers of the archive, with debug info (root, debootstrap)",
+    ),
     ("bench", bench::task, "[KERNEL...]   time symgate against depmod over them, in pairs"),
     ("fuzz", fuzz::task, "[SECONDS] [TARGET...]  feed each reader what nobody would write"),
 ];

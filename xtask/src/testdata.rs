@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::apt;
 use crate::corpus;
+use crate::klp;
 use crate::messages;
 use crate::shell::{TaskError, output, repository, text};
 
@@ -24,7 +25,7 @@ struct Pass {
     folder: &'static str,
 }
 
-const PASSES: [Pass; 5] = [
+const PASSES: [Pass; 7] = [
     Pass {
         modules: &[
             "sg_export",
@@ -68,7 +69,81 @@ const PASSES: [Pass; 5] = [
         before: Some("sg_blob_inject.o"),
         folder: "",
     },
+    // What gets at a family by ways that no import shows, and what only looks like it (`src/hidden.tsv`).
+    Pass {
+        modules: &[
+            "sg_hide_symbol_get",
+            "sg_twin_symbol_get",
+            "sg_hide_symbol_choice",
+            "sg_twin_symbol_choice",
+            "sg_hide_symbol_table",
+            "sg_twin_symbol_table",
+            "sg_hide_symbol_wrapper",
+            "sg_twin_symbol_wrapper",
+            "sg_hide_symbol_struct",
+            "sg_twin_symbol_struct",
+            "sg_hide_symbol_stored",
+            "sg_twin_symbol_stored",
+            "sg_hide_symbol_stack",
+            "sg_hide_symbol_computed",
+            "sg_hide_symbol_xor",
+            "sg_hide_symbol_param",
+            "sg_hide_symbol_param_default",
+            "sg_hide_shim_get",
+            "sg_hide_shim_user",
+            "sg_twin_shim_get",
+            "sg_twin_shim_user",
+            "sg_hide_kprobe",
+            "sg_hide_kprobe_stored",
+            "sg_hide_kprobe_stack",
+            "sg_hide_kretprobe",
+            "sg_hide_kprobe_array",
+            "sg_twin_kprobe",
+            "sg_hide_kprobe_param",
+            "sg_hide_kprobe_addr",
+            "sg_hide_kallsyms",
+            "sg_hide_kallsyms_table",
+            "sg_hide_kallsyms_wrapper",
+            "sg_hide_kallsyms_user",
+            "sg_twin_kallsyms_user",
+            "sg_twin_kallsyms",
+            "sg_hide_ftrace",
+            "sg_twin_ftrace",
+            "sg_hide_fprobe",
+            "sg_twin_fprobe",
+            "sg_hide_fprobe_syms",
+            "sg_twin_fprobe_syms",
+            "sg_hide_livepatch",
+            "sg_twin_livepatch",
+            "sg_hide_modules_list",
+            "sg_twin_modules_list",
+            "sg_hide_sprint",
+            "sg_hide_private",
+            "sg_twin_private",
+            "sg_hide_private_ops",
+            "sg_hide_pages",
+            "sg_hide_pages_generic",
+            "sg_hide_copy",
+            "sg_twin_copy",
+            "sg_hide_inline",
+        ],
+        options: "",
+        before: None,
+        folder: "hidden",
+    },
+    // Makes modpost only warn of what live patching resolves.
+    Pass { modules: &KLP, options: "KBUILD_MODPOST_WARN=1", before: None, folder: "hidden" },
 ];
+
+/// Modules that are made what only live patching loads, after kbuild.
+const KLP: [&str; 2] = ["sg_hide_klp_rela", "sg_twin_klp_rela"];
+
+/// Modules that keep their debug info: what they show is in it.
+const DEBUG: [&str; 4] = ["sg_hide_private", "sg_twin_private", "sg_hide_private_ops", "sg_hide_inline"];
+
+/// Modules that a series can't have: Debian's 6.1 is without `CONFIG_FPROBE`.
+const LEFT_OUT: [(&str, &[&str]); 1] =
+    [("6.1", &["sg_hide_fprobe", "sg_twin_fprobe", "sg_hide_fprobe_syms", "sg_twin_fprobe_syms"])];
 
 /// Modules of which the object that modpost reads is kept, too: one that exports, and one that imports from a family.
 const OBJECTS: [&str; 2] = ["sg_export", "sg_get"];
@@ -76,29 +151,55 @@ const OBJECTS: [&str; 2] = ["sg_export", "sg_get"];
 /// What only a kernel without the check of `MODULE_INFO` (7.x) compiles.
 const NUL: Pass = Pass { modules: &["sg_nul"], options: "", before: None, folder: "" };
 
-/// `cargo xtask testdata`
-pub fn task(suites: &[String]) -> Result<(), TaskError> {
+/// What modules ask the kernel for by name, and import nowhere.
+const ASKED_FOR: [&str; 6] = [
+    "ktime_get_boot_fast_ns",
+    "ktime_get_coarse_with_offset",
+    "ktime_get_raw",
+    "ktime_get_real_seconds",
+    "ktime_get_resolution_ns",
+    "ktime_get_seconds",
+];
+
+/// `cargo xtask testdata`: all, or only what goes to one folder, so that the bytes of the others stay as they are.
+pub fn task(args: &[String]) -> Result<(), TaskError> {
+    let (only, suites) = match args {
+        [flag, folder, suites @ ..] if flag == "--only" => (Some(folder.as_str()), suites),
+        suites => (None, suites),
+    };
+    if let Some(only) = only
+        && (only.is_empty() || !PASSES.iter().any(|pass| pass.folder == only))
+    {
+        return Err(TaskError::Other(format!("no modules go to a folder {only}")));
+    }
     let all: Vec<String> = SUITES.iter().map(|suite| (*suite).to_owned()).collect();
     for suite in if suites.is_empty() { &all } else { suites } {
         let root = chroot(suite)?;
         let (release, headers) = headers(&root)?;
-        let series: Vec<&str> = release.split('.').take(2).collect();
-        let folder = repository().join("testdata").join(series.join("."));
-        let _ = fs::remove_dir_all(&folder);
+        let series = series(&release);
+        let folder = repository().join("testdata").join(&series);
+        let _ = fs::remove_dir_all(folder.join(only.unwrap_or_default()));
         fs::create_dir_all(&folder).map_err(TaskError::io(&folder))?;
         let compiler = text("chroot", [root.as_os_str(), "gcc".as_ref(), "-dumpfullversion".as_ref()])?;
         println!("{suite}: {release}, gcc {}", compiler.trim());
-        for pass in &PASSES {
+        for pass in PASSES.iter().filter(|pass| only.is_none_or(|only| pass.folder == only)) {
             build(&root, &release, pass, &folder.join(pass.folder))?;
         }
-        if build(&root, &release, &NUL, &folder).is_err() {
-            println!("{suite}: {release} does not compile sg_nul, as it should not");
+        if only.is_none() {
+            if build(&root, &release, &NUL, &folder).is_err() {
+                println!("{suite}: {release} does not compile sg_nul, as it should not");
+            }
+            sign(&root, &folder)?;
+            own(&folder)?;
         }
-        sign(&root, &folder)?;
         excerpt(&root.join(headers.trim_start_matches('/')).join("Module.symvers"), &folder)?;
-        own(&folder)?;
     }
-    messages::write()
+    if only.is_none() { messages::write() } else { Ok(()) }
+}
+
+/// `6.1` of `6.1.0-50-amd64`.
+pub fn series(release: &str) -> String {
+    release.split('.').take(2).collect::<Vec<_>>().join(".")
 }
 
 /// Makes the folder one that a kernel might have been built in, whose own the two are that bear registered names.
@@ -111,7 +212,7 @@ fn own(folder: &Path) -> Result<(), TaskError> {
 }
 
 /// A system of the suite with a compiler and kernel headers, made once.
-fn chroot(suite: &str) -> Result<PathBuf, TaskError> {
+pub fn chroot(suite: &str) -> Result<PathBuf, TaskError> {
     let root = corpus::home().join("chroot").join(suite);
     let stamp = root.join("symgate-ready");
     if stamp.exists() {
@@ -133,7 +234,7 @@ fn chroot(suite: &str) -> Result<PathBuf, TaskError> {
 }
 
 /// The release whose headers are installed in it, and their folder as seen from inside.
-fn headers(root: &Path) -> Result<(String, String), TaskError> {
+pub fn headers(root: &Path) -> Result<(String, String), TaskError> {
     let modules = root.join("usr/lib/modules");
     let release = fs::read_dir(&modules)
         .map_err(TaskError::io(&modules))?
@@ -155,25 +256,41 @@ fn build(root: &Path, release: &str, pass: &Pass, folder: &Path) -> Result<(), T
         fs::copy(entry.path(), &to).map_err(TaskError::io(&to))?;
     }
     let make = format!("make -C /lib/modules/{release}/build M=/build");
-    let objects: Vec<String> = pass.modules.iter().map(|module| format!("{module}.o")).collect();
+    let series = series(release);
+    let is_left_out = |module: &&&str| LEFT_OUT.iter().any(|(of, left)| *of == series && left.contains(*module));
+    let modules: Vec<&str> = pass.modules.iter().filter(|module| !is_left_out(module)).copied().collect();
+    let objects: Vec<String> = modules.iter().map(|module| format!("{module}.o")).collect();
     let mut script = String::from("set -e; export LC_ALL=C KBUILD_BUILD_TIMESTAMP=@0; ");
     if let Some(before) = pass.before {
         script.push_str(&format!("{make} {before}; "));
     }
     script.push_str(&format!("{make} SG='{}' {} modules; ", objects.join(" "), pass.options));
     // A module's facts are all in what is left; the debug info is ten times its size.
-    script.push_str("strip --strip-debug /build/*.ko /build/*.o");
-    // objtool wants /proc; a mount namespace of its own takes the mount away again.
-    let shown = root.display();
-    let outer = format!("mount -t proc proc '{shown}/proc' && exec chroot '{shown}' sh -c \"$0\"");
-    output("unshare", ["--mount", "sh", "-c", &outer, &script])?;
+    script.push_str(&format!(
+        "cd /build; for file in *.ko *.o; do case ' {} ' in \
+         *\" ${{file%.*}} \"*) objcopy --compress-debug-sections=zlib --remove-section=.BTF \"$file\";; \
+         *) strip --strip-debug \"$file\";; esac; done",
+        DEBUG.join(" ")
+    ));
+    inside(root, &script)?;
     fs::create_dir_all(folder).map_err(TaskError::io(folder))?;
-    let objects = pass.modules.iter().filter(|module| OBJECTS.contains(module)).map(|module| format!("{module}.o"));
-    for name in pass.modules.iter().map(|module| format!("{module}.ko")).chain(objects) {
+    let objects = modules.iter().filter(|module| OBJECTS.contains(module)).map(|module| format!("{module}.o"));
+    for name in modules.iter().map(|module| format!("{module}.ko")).chain(objects) {
         let to = folder.join(&name);
         fs::copy(place.join(&name), &to).map_err(TaskError::io(&to))?;
     }
+    for module in modules.iter().filter(|module| KLP.contains(module)) {
+        klp::make(&folder.join(format!("{module}.ko")))?;
+    }
     Ok(())
+}
+
+/// Runs a script in a chroot.
+pub fn inside(root: &Path, script: &str) -> Result<Vec<u8>, TaskError> {
+    // objtool wants /proc; a mount namespace of its own takes the mount away again.
+    let shown = root.display();
+    let outer = format!("mount -t proc proc '{shown}/proc' && exec chroot '{shown}' sh -c \"$0\"");
+    output("unshare", ["--mount", "sh", "-c", &outer, script])
 }
 
 /// Signs a module with the suite's own tool and the key in `testdata/keys`, which is for nothing else.
@@ -203,7 +320,8 @@ fn excerpt(symvers: &Path, folder: &Path) -> Result<(), TaskError> {
         "nm",
         ["-u", "-A"].map(std::ffi::OsStr::new).into_iter().chain(built.iter().map(|file| file.as_os_str())),
     )?;
-    let wanted: BTreeSet<&str> = undefined.lines().filter_map(|line| line.split_whitespace().last()).collect();
+    let imported = undefined.lines().filter_map(|line| line.split_whitespace().last());
+    let wanted: BTreeSet<&str> = imported.chain(ASKED_FOR).collect();
     let lines: String = whole
         .lines()
         .filter(|line| line.split('\t').nth(1).is_some_and(|symbol| wanted.contains(symbol)))

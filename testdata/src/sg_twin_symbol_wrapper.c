@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Asks for a harmless name that a function is given as its second parameter. */
+#include "sg_hide.h"
+
+static void *got;
+
+static sg_apart int ask(void **to, const char *name)
+{
+	*to = __symbol_get(name);
+	return *to ? 0 : -ENOENT;
+}
+
+static int __init twin_init(void)
+{
+	return ask(&got, "ktime_get");
+}
+module_init(twin_init);
+
+static void __exit twin_exit(void)
+{
+	symbol_put_addr(got);
+}
+module_exit(twin_exit);
+
+MODULE_LICENSE("GPL");
