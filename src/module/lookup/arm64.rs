@@ -112,8 +112,15 @@ fn effects(instruction: u32, told: Option<Referent>, kind: Option<u32>) -> Vec<E
             let number = if it >> 22 & 1 == 1 { number << 12 } else { number };
             vec![Effect::Writes(to, Source::register(from, Some(-number)))]
         }
-        // ADD (shifted or extended register), of 64 bits: mostly the first is the address, and the other how far behind it
-        it if it & 0xff00_0000 == 0x8b00_0000 => vec![Effect::Writes(to, Source::register(from, None))],
+        // ADD (shifted or extended register), of 64 bits: what is shifted is no address; else either is, and the other how far
+        // behind it
+        it if it & 0xff00_0000 == 0x8b00_0000 => {
+            let mut effects = vec![Effect::Writes(to, Source::register(from, None))];
+            if it & 0x00e0_fc00 == 0 {
+                effects.push(Effect::MayWrite(to, Source::register(other, None)));
+            }
+            effects
+        }
         // ADR
         it if it & 0x9f00_0000 == 0x1000_0000 => {
             let source = told.filter(|_| is(R_AARCH64_ADR_PREL_LO21)).map_or(Source::Unknown, Source::referent);
@@ -146,7 +153,13 @@ fn effects(instruction: u32, told: Option<Referent>, kind: Option<u32>) -> Vec<E
             effects
         }
         // LDR and STR (register), of 64 bits
-        it if it & 0xffe0_0c00 == 0xf860_0800 => vec![Effect::Writes(to, Source::Loaded(anywhere(from)))],
+        it if it & 0xffe0_0c00 == 0xf860_0800 => {
+            let mut effects = vec![Effect::Writes(to, Source::Loaded(anywhere(from)))];
+            if it >> 12 & 1 == 0 {
+                effects.push(Effect::MayWrite(to, Source::Loaded(anywhere(other))));
+            }
+            effects
+        }
         it if it & 0xffe0_0c00 == 0xf820_0800 => vec![Effect::Stores(anywhere(from), value(to))],
         // LDP and STP, of 64 bits
         it if it & 0xfe00_0000 == 0xa800_0000 => {

@@ -104,7 +104,13 @@ impl Machine {
             vec![Effect::Stores(memory, source), Effect::Writes(stack, Source::register(stack, Some(-self.word())))]
         };
         match (instruction.mnemonic(), to) {
-            (Mnemonic::Mov | Mnemonic::Movsxd, Some(to)) => vec![Effect::Writes(to, self.value(instruction, told, 1))],
+            (Mnemonic::Mov | Mnemonic::Movsxd, Some(to)) => {
+                let mut effects = vec![Effect::Writes(to, self.value(instruction, told, 1))];
+                let other = other_base(instruction, told)
+                    .filter(|_| matches!(effects[..], [Effect::Writes(_, Source::Loaded(_))]));
+                effects.extend(other.map(|memory| Effect::MayWrite(to, Source::Loaded(memory))));
+                effects
+            }
             (Mnemonic::Mov | Mnemonic::Xchg, None) if instruction.op0_kind() == OpKind::Memory => {
                 let stored = self.stored(instruction, told);
                 let mut effects: Vec<Effect> =
@@ -115,7 +121,12 @@ impl Machine {
                 }
                 effects
             }
-            (Mnemonic::Lea, Some(to)) => vec![Effect::Writes(to, Source::Address(self.memory(instruction, told)))],
+            (Mnemonic::Lea, Some(to)) => {
+                let mut effects = vec![Effect::Writes(to, Source::Address(self.memory(instruction, told)))];
+                let other = other_base(instruction, told);
+                effects.extend(other.map(|memory| Effect::MayWrite(to, Source::Address(memory))));
+                effects
+            }
             (Mnemonic::Xor | Mnemonic::Sub, Some(to))
                 if instruction.op1_kind() == OpKind::Register
                     && instruction.op0_register() == instruction.op1_register() =>
@@ -131,8 +142,14 @@ impl Machine {
                 let number = if instruction.mnemonic() == Mnemonic::Sub { number.wrapping_neg() } else { number };
                 vec![Effect::Writes(to, Source::register(to, Some(number)))]
             }
-            // Which of the two is the address, and which the distance, does not show: mostly it is the one that was there.
-            (Mnemonic::Add, Some(to)) => vec![Effect::Writes(to, Source::register(to, None))],
+            // Which of the two is the address, and which the distance, does not show.
+            (Mnemonic::Add, Some(to)) => {
+                let mut effects = vec![Effect::Writes(to, Source::register(to, None))];
+                let other =
+                    (instruction.op1_kind() == OpKind::Register).then(|| self.whole(instruction.op1_register()));
+                effects.extend(other.flatten().map(|other| Effect::MayWrite(to, Source::register(other, None))));
+                effects
+            }
             (Mnemonic::Inc | Mnemonic::Dec, Some(to)) => {
                 let number = if instruction.mnemonic() == Mnemonic::Inc { 1 } else { -1 };
                 vec![Effect::Writes(to, Source::register(to, Some(number)))]
@@ -228,6 +245,17 @@ impl Machine {
         let is_whole = if self.bits == 64 { register.is_gpr64() || register.is_gpr32() } else { register.is_gpr32() };
         is_whole.then(|| number(register)).flatten()
     }
+}
+
+/// The memory that an instruction means if its index is the address, and its base how far behind that: without a factor it does
+/// not show.
+fn other_base(instruction: &Instruction, told: &Told) -> Option<Memory> {
+    let is_either = told.memory.is_none()
+        && instruction.memory_index_scale() == 1
+        && instruction.memory_base().is_gpr()
+        && instruction.memory_index() != Name::None;
+    let register = number(instruction.memory_index()).filter(|_| is_either)?;
+    Some(Memory { base: Base::Register(register), offset: None })
 }
 
 /// A jump may be a function's last call, if it leads to where one begins: the program knows.
