@@ -6,6 +6,7 @@
 //! facts with problems.
 
 pub mod bytes;
+pub mod debug;
 pub mod digest;
 pub mod elf;
 mod export_marks;
