@@ -117,9 +117,9 @@ pub const DEBUG_ATTRIBUTES: usize = 256;
 /// Longest path of a source file in debug info, in bytes (`PATH_MAX`).
 pub const DEBUG_PATH_BYTES: usize = 4096;
 
-/// Steps that are taken to read debug info, for each byte of it. Each is read a few times at most; only what refers again
-/// and again to the same bytes needs more.
-pub const DEBUG_STEPS_PER_BYTE: u64 = 16;
+/// Steps that are taken to read debug info, for each byte of it. An entry or attribute is one, and has a few bytes; only
+/// what refers again and again to the same bytes needs more.
+pub const DEBUG_STEPS_PER_BYTE: u64 = 4;
 
 /// Functions that are inlined into one another. Real ones stay below fifty.
 pub const INLINED_DEPTH: usize = 1024;

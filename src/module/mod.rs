@@ -298,6 +298,12 @@ fn read_symbols<'d>(elf: &Elf<'d>, problems: &mut Vec<Problem>) -> Option<Symbol
     symbols
 }
 
+/// The build-id of a file, a module's or that of its debug info, as hexadecimal digits.
+#[must_use]
+pub fn build_id_of(bytes: Bytes<'_>) -> Option<Box<str>> {
+    build_id(&Elf::parse(bytes).ok()?)
+}
+
 /// Reads the first GNU build-id note (`ld --build-id`).
 fn build_id(elf: &Elf<'_>) -> Option<Box<str>> {
     let (_, section) = elf.named(b".note.gnu.build-id").next()?;

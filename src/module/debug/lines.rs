@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use gimli::{Attribute, LineProgramHeader, UnitOffset, constants as dw};
+use object::elf::STT_FUNC;
 use rayon::prelude::*;
 
 use super::budget::{Budget, Meter};
@@ -51,7 +52,7 @@ pub(super) fn of_sites(
     budget: &Budget,
 ) -> Result<Vec<Vec<Frame>>, DebugError> {
     let mut addresses: Vec<u64> =
-        sites.iter().filter_map(|(section, offset)| info.places.address(*section, *offset)).collect();
+        sites.iter().filter_map(|(section, offset)| info.asked.address(*section, *offset)).collect();
     addresses.sort_unstable();
     addresses.dedup();
     let mut found = BTreeMap::new();
@@ -61,23 +62,59 @@ pub(super) fn of_sites(
         found.extend(frames);
     }
     // What no unit claims may be in one that does not say where its code is.
-    for (index, listed) in info.units.listed.iter().enumerate() {
-        if listed.ranges.is_none() && listed.kind != Kind::Broken && listed.kind != Kind::Partial {
-            let rest: Vec<u64> = addresses.iter().filter(|address| !found.contains_key(*address)).copied().collect();
-            if rest.is_empty() {
-                break;
-            }
-            budget.meter().take(rest.len())?;
-            for frames in read(info, vec![(index, rest)], budget)? {
-                found.extend(frames);
+    let rest: Vec<u64> = addresses.iter().filter(|address| !found.contains_key(*address)).copied().collect();
+    if !rest.is_empty() {
+        let meter = budget.meter();
+        let mut sought = Vec::new();
+        for (index, listed) in info.units.listed.iter().enumerate() {
+            if listed.ranges.is_none() && matches!(listed.kind, Kind::Compiled | Kind::Skeleton) {
+                meter.take(rest.len())?;
+                sought.push((index, rest.clone()));
             }
         }
+        drop(meter);
+        for (address, frames) in read(info, sought, budget)?.into_iter().flatten() {
+            found.entry(address).or_insert(frames);
+        }
     }
+    name_by_symbols(info, &addresses, &mut found, &budget.meter())?;
+    budget.check()?;
     let frames = |(section, offset): &(u32, u64)| {
-        let address = info.places.address(*section, *offset)?;
+        let address = info.asked.address(*section, *offset)?;
         found.get(&address).cloned()
     };
     Ok(sites.iter().map(|site| frames(site).unwrap_or_default()).collect())
+}
+
+/// Names functions by the symbol table where debug info does not: of two that are the same code it may have one only.
+fn name_by_symbols(
+    info: &DebugInfo<'_>,
+    addresses: &[u64],
+    found: &mut BTreeMap<u64, Vec<Frame>>,
+    meter: &Meter<'_>,
+) -> Result<(), DebugError> {
+    let is_unnamed = |frames: &Vec<Frame>| frames.last().is_none_or(|frame| frame.function.is_none());
+    let unnamed: Vec<u64> =
+        addresses.iter().filter(|address| found.get(*address).is_none_or(is_unnamed)).copied().collect();
+    let Some(symbols) = info.symbols.filter(|_| !unnamed.is_empty()) else { return Ok(()) };
+    for symbol in symbols.iter().filter(|symbol| symbol.kind == STT_FUNC) {
+        let low = info.places.address_of(&symbol);
+        let first = unnamed.partition_point(|address| *address < low);
+        let end = unnamed.partition_point(|address| *address < low.saturating_add(symbol.size));
+        meter.take(1 + end.saturating_sub(first))?;
+        for address in unnamed.get(first..end).unwrap_or_default() {
+            let Some(name) = symbols.name(&symbol).and_then(text::symbol) else { continue };
+            let frames = found.entry(*address).or_default();
+            if frames.is_empty() {
+                frames.push(Frame { function: None, file: None, line: None });
+            }
+            // Of several the first in the table.
+            if let Some(frame) = frames.last_mut() {
+                frame.function.get_or_insert_with(|| name.into());
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The addresses by the unit that has code there, the first if there are several.
@@ -120,7 +157,7 @@ fn read(info: &DebugInfo<'_>, sought: Vec<(usize, Vec<u64>)>, budget: &Budget) -
                 .collect();
             in_unit(info, &unit, &mut sites, &meter)
         });
-        found.or_else(|error| error.is_fatal().map(|()| Vec::new()))
+        found.or_else(|error| error.unless_fatal().map(|()| Vec::new()))
     });
     let found = found.collect::<Result<_, _>>();
     budget.check()?;
@@ -200,22 +237,21 @@ fn find_levels(unit: &Unit<'_>, sites: &mut [Site], meter: &Meter<'_>) -> Result
         }
         let is_inlined = entry.tag == dw::DW_TAG_inlined_subroutine;
         let Extent { low, high, list, call } = Extent::of(walk.attributes()?);
-        // One function in another is not inlined there.
-        if !is_inlined {
-            levels.clear();
-        }
         levels.push((entry.depth, Level { entry: entry.offset, call: is_inlined.then_some(call) }));
         if levels.len() > limits::INLINED_DEPTH {
             return Err(DebugError::TooMuch);
         }
+        // One function in another is not inlined there.
+        let first = levels.iter().rposition(|(_, level)| level.call.is_none()).unwrap_or(0);
+        let around = levels.get(first..).unwrap_or_default();
         let mut has_sites = false;
         unit.ranges(&low, &high, &list, meter, &mut |low, high| {
             for site in within(sites, low, high) {
-                meter.take(levels.len())?;
+                meter.take(around.len())?;
                 has_sites = true;
                 if high - low <= site.around {
                     site.around = high - low;
-                    site.levels = levels.iter().map(|(_, level)| *level).collect();
+                    site.levels = around.iter().map(|(_, level)| *level).collect();
                 }
             }
             Ok(())

@@ -22,10 +22,10 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use gimli::SectionId;
-use object::elf::ET_REL;
+use object::elf::{ET_REL, SHT_SYMTAB};
 
 use super::bytes::Bytes;
-use super::elf::{Elf, ElfError};
+use super::elf::{Elf, ElfError, Symbols};
 use super::signature;
 use crate::limits;
 pub use lines::Frame;
@@ -99,7 +99,7 @@ pub enum DebugError {
 
 impl DebugError {
     /// Goes on if only what was just read is broken; what would take too long ends everything.
-    fn is_fatal(self) -> Result<(), Self> {
+    fn unless_fatal(self) -> Result<(), Self> {
         if self == Self::TooMuch { Err(self) } else { Ok(()) }
     }
 }
@@ -134,7 +134,12 @@ impl fmt::Display for Missing {
 #[derive(Debug, Clone)]
 pub struct DebugInfo<'d> {
     sections: Sections<'d>,
+    /// The functions' names where debug info has none.
+    symbols: Option<Symbols<'d>>,
+    /// Where the sections are.
     places: Places,
+    /// The same by the numbers that the caller knows the sections by.
+    asked: Places,
     units: Units,
     has_shared: bool,
 }
@@ -149,7 +154,7 @@ impl<'d> DebugInfo<'d> {
     pub fn load_for(bytes: Bytes<'d>, module: Bytes<'_>) -> Result<Self, DebugError> {
         let (debug, module) = (parse(bytes)?, parse(module)?);
         let mut info = Self::read(&debug)?;
-        info.places = info.places.of_module(&debug, &module).map_err(|section| DebugError::Other { section })?;
+        info.asked = info.places.of_module(&debug, &module).map_err(|section| DebugError::Other { section })?;
         Ok(info)
     }
 
@@ -164,7 +169,9 @@ impl<'d> DebugInfo<'d> {
         }
         let units = Units::list(&sections, &budget(&sections))?;
         let has_shared = elf.named(b".gnu_debugaltlink").next().is_some();
-        Ok(Self { sections, places, units, has_shared })
+        let symbols = elf.sections().iter().find(|section| section.kind == SHT_SYMTAB);
+        let symbols = symbols.and_then(|table| elf.symbols(table));
+        Ok(Self { sections, symbols, asked: places.clone(), places, units, has_shared })
     }
 
     /// What of it can't be seen.
@@ -211,4 +218,148 @@ fn parse(bytes: Bytes<'_>) -> Result<Elf<'_>, DebugError> {
 /// The steps that may be taken at a time.
 fn budget(sections: &Sections<'_>) -> Budget {
     Budget::new(sections.size().saturating_mul(limits::DEBUG_STEPS_PER_BYTE).saturating_add(1 << 20))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DWARF5: &[u8] = include_bytes!("../../../testdata/debug/dwarf5.ko");
+    const DWARF4: &[u8] = include_bytes!("../../../testdata/debug/dwarf4.ko");
+    const ZLIB: &[u8] = include_bytes!("../../../testdata/debug/zlib.ko");
+    const ZSTD: &[u8] = include_bytes!("../../../testdata/debug/zstd.ko");
+    const ZDEBUG: &[u8] = include_bytes!("../../../testdata/debug/zdebug.ko");
+    const I386: &[u8] = include_bytes!("../../../testdata/debug/i386.ko");
+    const ARM64: &[u8] = include_bytes!("../../../testdata/debug/arm64.ko");
+    const SPLIT: &[u8] = include_bytes!("../../../testdata/debug/split.ko");
+    const ONLY: &[u8] = include_bytes!("../../../testdata/debug/only.debug");
+    const STRIPPED: &[u8] = include_bytes!("../../../testdata/debug/stripped.ko");
+
+    const HEADER: &str = "/src/debug/kernel/include/linux/dma-buf.h";
+    const SOURCE: &str = "/src/debug/sg_debug.c";
+
+    fn load(bytes: &[u8]) -> DebugInfo<'_> {
+        DebugInfo::load(Bytes::in_memory(bytes)).unwrap()
+    }
+
+    /// The index of a section.
+    fn section(bytes: &[u8], name: &str) -> u32 {
+        let elf = Elf::parse(Bytes::in_memory(bytes)).unwrap();
+        elf.named(name.as_bytes()).next().unwrap().0.try_into().unwrap()
+    }
+
+    /// Frames as text, the innermost first.
+    fn shown(frames: &[Frame]) -> Vec<String> {
+        let text = |text: &Option<Box<str>>| text.as_deref().unwrap_or("?").to_owned();
+        let line = |line: Option<u32>| line.map_or("?".to_owned(), |line| line.to_string());
+        let all = frames.iter();
+        all.map(|frame| format!("{} {}:{}", text(&frame.function), text(&frame.file), line(frame.line))).collect()
+    }
+
+    /// The calls of the test module, as `addr2line -fi` has them.
+    fn check_calls(info: &DebugInfo<'_>, text: u32, init: u32, calls: [u64; 5]) {
+        let probe = |line: u32| vec![format!("kernel_probe {HEADER}:{line}"), format!("sg_probe {SOURCE}:31")];
+        let hold = |line: u32| {
+            let outer = [format!("take {SOURCE}:25"), format!("sg_hold {SOURCE}:36")];
+            [vec![format!("kernel_probe {HEADER}:{line}")], outer.to_vec()].concat()
+        };
+        let own = vec![format!("take {SOURCE}:23"), format!("sg_hold {SOURCE}:36")];
+        let sites: Vec<(u32, u64)> = [text, text, init, init, init].into_iter().zip(calls).collect();
+        let frames = info.frames_of(&sites).unwrap();
+        let found: Vec<Vec<String>> = frames.iter().map(|frames| shown(frames)).collect();
+        assert_eq!(found, [probe(17), probe(21), own, hold(17), hold(21)]);
+        for ((section, offset), frames) in sites.into_iter().zip(frames) {
+            assert_eq!(info.frames(section, offset), frames);
+        }
+    }
+
+    #[test]
+    fn a_call_has_the_lines_of_all_functions_that_it_is_inlined_in() {
+        for bytes in [DWARF5, DWARF4, ZLIB, ZSTD, ZDEBUG] {
+            let (text, init) = (section(bytes, ".text"), section(bytes, ".init.text"));
+            check_calls(&load(bytes), text, init, [0x25, 0x32, 0x6, 0x13, 0x20]);
+            assert_eq!(load(bytes).missing(), []);
+        }
+        let (text, init) = (section(I386, ".text"), section(I386, ".init.text"));
+        check_calls(&load(I386), text, init, [0x28, 0x38, 0xc, 0x1f, 0x2f]);
+        let (text, init) = (section(ARM64, ".text"), section(ARM64, ".init.text"));
+        check_calls(&load(ARM64), text, init, [0x18, 0x20, 0x14, 0x20, 0x28]);
+    }
+
+    #[test]
+    fn a_file_of_its_own_is_read_by_the_modules_sections() {
+        let info = DebugInfo::load_for(Bytes::in_memory(ONLY), Bytes::in_memory(STRIPPED)).unwrap();
+        let (text, init) = (section(STRIPPED, ".text"), section(STRIPPED, ".init.text"));
+        check_calls(&info, text, init, [0x25, 0x32, 0x6, 0x13, 0x20]);
+        let other = DebugInfo::load_for(Bytes::in_memory(ONLY), Bytes::in_memory(ARM64)).unwrap_err();
+        assert_eq!(other, DebugError::Other { section: ".text".to_owned() });
+        assert_eq!(DebugInfo::load(Bytes::in_memory(STRIPPED)).unwrap_err(), DebugError::None);
+    }
+
+    #[test]
+    fn places_without_code_have_no_frames() {
+        let info = load(DWARF5);
+        let text = section(DWARF5, ".text");
+        for (section, offset) in [(0, 0), (text, 0x1000), (text, u64::MAX), (u32::MAX, 0), (text + 1, 0x25)] {
+            assert_eq!(info.frames(section, offset), [], "{section} {offset:#x}");
+        }
+    }
+
+    #[test]
+    fn what_is_in_dwo_files_is_missing_but_for_lines_and_symbols() {
+        let info = load(SPLIT);
+        assert_eq!(info.missing(), [Missing::Split(1)]);
+        let frames = info.frames(section(SPLIT, ".text"), 0x25);
+        assert_eq!(shown(&frames), [format!("sg_probe {HEADER}:17")]);
+        let types = info.handled_types(&BTreeSet::from(["dma_buf".to_owned()])).unwrap();
+        assert_eq!((types.seen, types.of, types.handled.len()), (0, 1, 0));
+    }
+
+    #[test]
+    fn own_functions_handle_types_and_inlined_headers_do_not() {
+        let wanted = ["dma_buf", "dma_buf_attachment", "dma_buf_ops"].map(str::to_owned).into();
+        for bytes in [DWARF5, DWARF4, ZSTD, I386, ARM64] {
+            let types = load(bytes).handled_types(&wanted).unwrap();
+            assert_eq!((types.seen, types.of), (1, 1));
+            let shown = |handled: &Handled| {
+                let file = handled.file.strip_prefix("/src/debug/").unwrap();
+                let line = handled.line.unwrap();
+                format!("{} {:?} {} {file}:{line}", handled.type_name, handled.what, handled.within)
+            };
+            let found: Vec<String> = types.handled.iter().map(shown).collect();
+            assert_eq!(
+                found,
+                [
+                    "dma_buf Parameter attach sg_debug.c:13",
+                    "dma_buf Variable take sg_debug.c:23",
+                    "dma_buf_attachment Parameter attach sg_debug.c:13",
+                    "dma_buf_attachment Member sg_object sg_debug.h:5",
+                    "dma_buf_ops Variable ops sg_debug.c:18",
+                    "dma_buf_ops Variable sg_ops sg_debug.c:19",
+                ]
+            );
+        }
+    }
+
+    #[test]
+    fn nothing_that_is_changed_or_cut_makes_it_fail_otherwise_than_by_an_error() {
+        let wanted = ["dma_buf", "dma_buf_ops"].map(str::to_owned).into();
+        let read = |bytes: &[u8]| {
+            if let Ok(info) = DebugInfo::load(Bytes::in_memory(bytes)) {
+                let sites: Vec<(u32, u64)> = (0..8).flat_map(|section| [(section, 0x6), (section, 0x25)]).collect();
+                let _ = info.frames_of(&sites);
+                let _ = info.handled_types(&wanted);
+            }
+        };
+        for bytes in [DWARF5, DWARF4, ZDEBUG] {
+            for place in (0..bytes.len()).step_by(5) {
+                for change in [0x01, 0x80, 0xff] {
+                    let mut changed = bytes.to_vec();
+                    changed[place] ^= change;
+                    read(&changed);
+                }
+            }
+            (0..bytes.len()).step_by(61).for_each(|len| read(&bytes[..len]));
+        }
+    }
 }

@@ -35,7 +35,7 @@ impl<'i> Names<'i> {
             return Ok(name.clone());
         }
         // What is broken elsewhere costs the name only.
-        let name = self.find(unit, entry, HOPS, meter).or_else(|error| error.is_fatal().map(|()| None))?;
+        let name = self.find(unit, entry, HOPS, meter).or_else(|error| error.unless_fatal().map(|()| None))?;
         self.known.insert(entry, name.clone());
         Ok(name)
     }

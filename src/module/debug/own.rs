@@ -32,7 +32,7 @@ impl Own {
         let read = units.into_par_iter().map(|index| {
             let names = of_unit(info, index, &budget.meter());
             // One that is broken is told elsewhere.
-            names.or_else(|error| error.is_fatal().map(|()| (None, BTreeSet::new())))
+            names.or_else(|error| error.unless_fatal().map(|()| (None, BTreeSet::new())))
         });
         let read: Vec<(Option<String>, BTreeSet<String>)> = read.collect::<Result<_, _>>()?;
         budget.check()?;

@@ -66,7 +66,7 @@ pub(super) fn handled(
         match of_unit(info, index, wanted, &own, &budget.meter()) {
             Ok(Some(found)) => Ok((1, 1, found)),
             Ok(None) => Ok((0, 0, Vec::new())),
-            Err(error) => error.is_fatal().map(|()| (0, 1, Vec::new())),
+            Err(error) => error.unless_fatal().map(|()| (0, 1, Vec::new())),
         }
     });
     let found: Vec<(usize, usize, Vec<Handled>)> = found.collect::<Result<_, DebugError>>()?;

@@ -114,10 +114,10 @@ impl Units {
                 let kind = if unit.root.is_split { Kind::Skeleton } else { kind };
                 match unit.root.ranges(&unit, meter) {
                     Ok(ranges) => Ok(Listed { offset, kind, ranges }),
-                    Err(error) => error.is_fatal().map(|()| Listed { offset, kind: Kind::Broken, ranges: None }),
+                    Err(error) => error.unless_fatal().map(|()| Listed { offset, kind: Kind::Broken, ranges: None }),
                 }
             }
-            Err(error) => error.is_fatal().map(|()| Listed { offset, kind: Kind::Broken, ranges: None }),
+            Err(error) => error.unless_fatal().map(|()| Listed { offset, kind: Kind::Broken, ranges: None }),
         }
     }
 
