@@ -77,14 +77,16 @@ fn places(build_id: &str, debug_link: Option<&str>, module: Option<&Path>) -> Ve
     let mut places = vec![PathBuf::from(&by_id), Path::new("usr/lib/debug").join(&by_id)];
     let mut add = |place: &Path| {
         let name = place.as_os_str().to_string_lossy();
-        for (debug, packed) in ["", ".debug"].iter().flat_map(|debug| PACKED.iter().map(move |packed| (debug, packed))) {
+        for (debug, packed) in ["", ".debug"].iter().flat_map(|debug| PACKED.iter().map(move |packed| (debug, packed)))
+        {
             places.push(PathBuf::from(format!("{name}{debug}{packed}")));
         }
     };
     let module = module.map(unpacked_name);
     if let Some(module) = &module {
         if let Some(below) = below_modules(module) {
-            for root in ["lib/modules", "usr/lib/debug/lib/modules", "usr/lib/debug/usr/lib/modules", "usr/lib/modules"] {
+            for root in ["lib/modules", "usr/lib/debug/lib/modules", "usr/lib/debug/usr/lib/modules", "usr/lib/modules"]
+            {
                 add(&Path::new(root).join(&below));
             }
         }
@@ -113,9 +115,7 @@ fn unpacked_name(path: &Path) -> PathBuf {
 /// The part of a path behind `lib/modules`, if it has nothing but names.
 fn below_modules(path: &Path) -> Option<PathBuf> {
     let parts: Vec<Component<'_>> = path.components().collect();
-    let is_modules = |pair: &[Component<'_>]| {
-        matches!(pair, [Component::Normal(lib), Component::Normal(modules)] if *lib == "lib" && *modules == "modules")
-    };
+    let is_modules = |pair: &[Component<'_>]| matches!(pair, [Component::Normal(lib), Component::Normal(modules)] if *lib == "lib" && *modules == "modules");
     let at = parts.windows(2).rposition(is_modules)?;
     let below = parts.get(at + 2..)?;
     let are_names = !below.is_empty() && below.iter().all(|part| matches!(part, Component::Normal(_)));

@@ -8,7 +8,7 @@ use object::elf::STT_FUNC;
 use rayon::prelude::*;
 
 use super::budget::{Budget, Meter};
-use super::units::{Kind, Slice, Unit};
+use super::units::{Extent, Kind, Slice, Unit};
 use super::walk::Walk;
 use super::{DebugError, DebugInfo, names, paths};
 use crate::{limits, text};
@@ -57,7 +57,7 @@ pub(super) fn of_sites(
     addresses.dedup();
     let mut found = BTreeMap::new();
     let sought = by_unit(info, &addresses, &budget.meter())?;
-    let sought: Vec<(usize, Vec<u64>)> = sought.into_iter().collect();
+    let sought: Vec<(usize, &[u64])> = sought.iter().map(|(index, addresses)| (*index, addresses.as_slice())).collect();
     for frames in read(info, sought, budget)? {
         found.extend(frames);
     }
@@ -69,7 +69,7 @@ pub(super) fn of_sites(
         for (index, listed) in info.units.listed.iter().enumerate() {
             if listed.ranges.is_none() && matches!(listed.kind, Kind::Compiled | Kind::Skeleton) {
                 meter.take(rest.len())?;
-                sought.push((index, rest.clone()));
+                sought.push((index, rest.as_slice()));
             }
         }
         drop(meter);
@@ -147,13 +147,13 @@ fn by_unit(
 type Found = Vec<(u64, Vec<Frame>)>;
 
 /// Looks for addresses in units; a unit that is broken has nothing.
-fn read(info: &DebugInfo<'_>, sought: Vec<(usize, Vec<u64>)>, budget: &Budget) -> Result<Vec<Found>, DebugError> {
+fn read(info: &DebugInfo<'_>, sought: Vec<(usize, &[u64])>, budget: &Budget) -> Result<Vec<Found>, DebugError> {
     let found = sought.into_par_iter().map(|(index, addresses)| {
         let meter = budget.meter();
         let found = info.units.open(&info.sections, index, &meter).and_then(|unit| {
             let mut sites: Vec<Site> = addresses
-                .into_iter()
-                .map(|address| Site { address, row: None, around: u64::MAX, levels: Vec::new() })
+                .iter()
+                .map(|&address| Site { address, row: None, around: u64::MAX, levels: Vec::new() })
                 .collect();
             in_unit(info, &unit, &mut sites, &meter)
         });
@@ -236,7 +236,7 @@ fn find_levels(unit: &Unit<'_>, sites: &mut [Site], meter: &Meter<'_>) -> Result
             }
         }
         let is_inlined = entry.tag == dw::DW_TAG_inlined_subroutine;
-        let Extent { low, high, list, call } = Extent::of(walk.attributes()?);
+        let (extent, call) = placed(walk.attributes()?);
         levels.push((entry.depth, Level { entry: entry.offset, call: is_inlined.then_some(call) }));
         if levels.len() > limits::INLINED_DEPTH {
             return Err(DebugError::TooMuch);
@@ -245,7 +245,7 @@ fn find_levels(unit: &Unit<'_>, sites: &mut [Site], meter: &Meter<'_>) -> Result
         let first = levels.iter().rposition(|(_, level)| level.call.is_none()).unwrap_or(0);
         let around = levels.get(first..).unwrap_or_default();
         let mut has_sites = false;
-        unit.ranges(&low, &high, &list, meter, &mut |low, high| {
+        unit.ranges(&extent, meter, &mut |low, high| {
             for site in within(sites, low, high) {
                 meter.take(around.len())?;
                 has_sites = true;
@@ -263,34 +263,22 @@ fn find_levels(unit: &Unit<'_>, sites: &mut [Site], meter: &Meter<'_>) -> Result
     Ok(())
 }
 
-/// What the attributes of a function's entry say of its place.
-#[derive(Default)]
-struct Extent<'s> {
-    low: Option<super::units::Value<'s>>,
-    high: Option<super::units::Value<'s>>,
-    list: Option<super::units::Value<'s>>,
-    /// The file and line of the call.
-    call: (u64, u32),
-}
-
-impl<'s> Extent<'s> {
-    fn of(attributes: &[Attribute<Slice<'s>>]) -> Self {
-        let mut extent = Self::default();
-        for attribute in attributes {
-            let value = attribute.value();
-            match attribute.name() {
-                dw::DW_AT_low_pc => extent.low = Some(value),
-                dw::DW_AT_high_pc => extent.high = Some(value),
-                dw::DW_AT_ranges => extent.list = Some(value),
-                dw::DW_AT_call_file => extent.call.0 = names::number(&value).unwrap_or(0),
-                dw::DW_AT_call_line => {
-                    extent.call.1 = names::number(&value).and_then(|line| u32::try_from(line).ok()).unwrap_or(0);
-                }
-                _ => {}
+/// What the attributes of a function's entry say of its place: its addresses, and the file and line of the call where it
+/// is inlined.
+fn placed<'s>(attributes: &[Attribute<Slice<'s>>]) -> (Extent<'s>, (u64, u32)) {
+    let mut extent = Extent::default();
+    let mut call = (0, 0);
+    for attribute in attributes {
+        extent.take(attribute);
+        match attribute.name() {
+            dw::DW_AT_call_file => call.0 = names::number(&attribute.value()).unwrap_or(0),
+            dw::DW_AT_call_line => {
+                call.1 = names::number(&attribute.value()).and_then(|line| u32::try_from(line).ok()).unwrap_or(0);
             }
+            _ => {}
         }
-        extent
     }
+    (extent, call)
 }
 
 /// Makes the frames of a site, the innermost first: each is in the function of its level, at the line from which the level

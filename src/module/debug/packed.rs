@@ -36,7 +36,7 @@ impl<'d> Packed<'d> {
         if data.len() as u64 != section.size() && section.size() > 0 {
             return Err("it has no bytes in the file");
         }
-        let (bytes, packing, size) = if section.flags & u64::from(object::elf::SHF_COMPRESSED.0) != 0 {
+        let (bytes, packing, size) = if section.flags & object::elf::SHF_COMPRESSED.0 != 0 {
             Self::with_header(elf, data)
                 .ok_or("its header of compression is cut short or of a kind that nobody knows")?
         } else if section.name.starts_with(b".zdebug") {

@@ -9,7 +9,7 @@ use crate::limits;
 /// The path of a file of a unit, by its number in the table of lines; none if there is no such file.
 pub(super) fn of_file<'s>(unit: &Unit<'s>, header: &LineProgramHeader<Slice<'s>>, file: u64) -> Option<String> {
     let file = header.file(file)?;
-    let folder = unit.unit.comp_dir.map(|folder| folder.slice()).unwrap_or_default();
+    let folder = unit.inner.comp_dir.map(|folder| folder.slice()).unwrap_or_default();
     let name = unit.string(&file.path_name(), limits::DEBUG_PATH_BYTES)?;
     // The first folder is that of the compilation, which is known already.
     let below = match (file.directory_index(), folder) {
@@ -21,7 +21,7 @@ pub(super) fn of_file<'s>(unit: &Unit<'s>, header: &LineProgramHeader<Slice<'s>>
 
 /// The path of a unit's own source file.
 pub(super) fn of_unit(unit: &Unit<'_>) -> Option<String> {
-    let folder = unit.unit.comp_dir.map(|folder| folder.slice()).unwrap_or_default();
+    let folder = unit.inner.comp_dir.map(|folder| folder.slice()).unwrap_or_default();
     Some(joined(&[folder, unit.root.name?]))
 }
 

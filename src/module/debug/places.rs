@@ -79,7 +79,7 @@ impl Places {
                 Some((index, other)) if other.name == section.name && other.size() == section.size() => {
                     *place = self.sections.get(*index).copied().flatten();
                 }
-                _ if section.flags & u64::from(elf::SHF_EXECINSTR.0) != 0 && section.size() > 0 => {
+                _ if section.flags & elf::SHF_EXECINSTR.0 != 0 && section.size() > 0 => {
                     return Err(section.label());
                 }
                 _ => {}

@@ -157,7 +157,7 @@ impl Files<'_, '_> {
 enum Within {
     /// The entry of a function or variable.
     Entry(UnitOffset),
-    /// A structure, by its name; those without a name have that of what they are in.
+    /// A structure, by its name if it has one.
     Structure(Option<Box<str>>),
 }
 
@@ -259,7 +259,7 @@ impl<'s> Scan<'_, 's> {
                 }
                 tag if is_structure(tag) => {
                     let said = Said::by(self.unit, walk.attributes()?);
-                    match self.structure(&entry, &said, within) {
+                    match self.structure(&entry, &said) {
                         Some(context) => contexts.push((entry.depth, context)),
                         None => walk.skip(&entry)?,
                     }
@@ -290,7 +290,7 @@ impl<'s> Scan<'_, 's> {
     }
 
     /// Takes a structure; its members matter if it is the module's own.
-    fn structure(&mut self, entry: &Entry, said: &Said<'_>, within: Option<&Context>) -> Option<Context> {
+    fn structure(&mut self, entry: &Entry, said: &Said<'_>) -> Option<Context> {
         let place = self.place(entry.offset);
         let name = said.name.and_then(|name| std::str::from_utf8(name).ok());
         if let Some(name) = name.filter(|name| self.wanted.contains(*name)) {
@@ -299,11 +299,7 @@ impl<'s> Scan<'_, 's> {
         if said.is_declaration || !said.file.is_some_and(|file| self.files.is_own(file)) {
             return None;
         }
-        let name = name.map(|name| text::shown(name).into()).or_else(|| match within {
-            Some(Context::Structure(_, name)) => name.clone(),
-            _ => None,
-        });
-        Some(Context::Structure(place, name))
+        Some(Context::Structure(place, name.map(|name| text::shown(name).into())))
     }
 
     /// Whether a function is defined in the module's own source. One of which this is only a copy, or a declaration, is
@@ -351,11 +347,11 @@ impl<'s> Scan<'_, 's> {
                 let place = place(Within::Entry(*function));
                 self.found.variables.push(Typed { place, of_type, what: What::Variable });
             }
-            (dw::DW_TAG_variable, None) if !said.is_declaration => {
-                if said.file.is_some_and(|file| self.files.is_own(file)) {
-                    let place = place(Within::Entry(entry.offset));
-                    self.found.variables.push(Typed { place, of_type, what: What::Variable });
-                }
+            (dw::DW_TAG_variable, None)
+                if !said.is_declaration && said.file.is_some_and(|file| self.files.is_own(file)) =>
+            {
+                let place = place(Within::Entry(entry.offset));
+                self.found.variables.push(Typed { place, of_type, what: What::Variable });
             }
             _ => {}
         }
@@ -389,8 +385,9 @@ impl Found {
     fn resolve(&self, elsewhere: &mut Elsewhere<'_>, unit: &Unit<'_>) -> Result<Vec<Use>, DebugError> {
         let mut uses = Vec::new();
         let mut seen = BTreeSet::new();
-        let mut next: Vec<&Typed> = self.variables.iter().collect();
-        while let Some(typed) = next.pop() {
+        let variables = self.variables.iter();
+        let mut next: Vec<(&Typed, Within)> = variables.map(|typed| (typed, typed.place.within.clone())).collect();
+        while let Some((typed, within)) = next.pop() {
             let Some((place, hops)) = self.follow(typed.of_type) else { continue };
             elsewhere.meter.take(1)?;
             let wanted = match self.wanted.binary_search_by_key(&place, |(place, _)| *place) {
@@ -399,12 +396,16 @@ impl Found {
                 Err(_) => None,
             };
             if let Some(name) = wanted {
-                uses.push((name, typed.place.clone(), typed.what));
+                uses.push((name, Place { within: within.clone(), ..typed.place }, typed.what));
             }
             if let Some(members) = self.members.get(&place)
                 && seen.insert(place)
             {
-                next.extend(members);
+                // What has no name is named by what it is in.
+                next.extend(members.iter().map(|member| match &member.place.within {
+                    Within::Structure(None) => (member, within.clone()),
+                    named => (member, named.clone()),
+                }));
             }
         }
         Ok(uses)
@@ -445,12 +446,11 @@ impl Elsewhere<'_> {
     fn find(&self, mut place: usize, hops: usize) -> Result<Option<Box<str>>, DebugError> {
         let mut unit: Option<Unit<'_>> = None;
         for _ in 0..hops {
-            let opened = match unit.take().filter(|unit| unit.within(place).is_some()) {
-                Some(unit) => unit,
-                None => {
-                    let Some(index) = self.info.units.at(place) else { return Ok(None) };
-                    self.info.units.open(&self.info.sections, index, self.meter)?
-                }
+            let opened = if let Some(unit) = unit.take().filter(|unit| unit.within(place).is_some()) {
+                unit
+            } else {
+                let Some(index) = self.info.units.at(place) else { return Ok(None) };
+                self.info.units.open(&self.info.sections, index, self.meter)?
             };
             let Some(offset) = opened.within(place) else { return Ok(None) };
             let (tag, attributes) = opened.entry(offset, self.meter)?;

@@ -139,14 +139,38 @@ impl Units {
     }
 }
 
+/// What an entry says of the addresses of its code.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Extent<'s> {
+    low: Option<Value<'s>>,
+    high: Option<Value<'s>>,
+    list: Option<Value<'s>>,
+}
+
+impl<'s> Extent<'s> {
+    /// Takes an attribute, if it is one of these.
+    pub(super) fn take(&mut self, attribute: &Attribute<Slice<'s>>) {
+        let value = Some(attribute.value());
+        match attribute.name() {
+            dw::DW_AT_low_pc => self.low = value,
+            dw::DW_AT_high_pc => self.high = value,
+            dw::DW_AT_ranges => self.list = value,
+            _ => {}
+        }
+    }
+
+    /// Whether it says anything.
+    fn is_there(&self) -> bool {
+        self.list.is_some() || (self.low.is_some() && self.high.is_some())
+    }
+}
+
 /// What a unit's root entry says.
 #[derive(Debug, Default)]
 pub(super) struct Root<'s> {
     pub(super) name: Option<&'s [u8]>,
     is_split: bool,
-    low: Option<Value<'s>>,
-    high: Option<Value<'s>>,
-    list: Option<Value<'s>>,
+    extent: Extent<'s>,
     lines: Option<DebugLineOffset>,
 }
 
@@ -154,12 +178,11 @@ impl<'s> Root<'s> {
     /// The addresses of the unit's code.
     fn ranges(&self, unit: &Unit<'s>, meter: &Meter<'_>) -> Result<Option<Vec<(u64, u64)>>, DebugError> {
         let mut all = Vec::new();
-        unit.ranges(&self.low, &self.high, &self.list, meter, &mut |low, high| {
+        unit.ranges(&self.extent, meter, &mut |low, high| {
             all.push((low, high));
             Ok(())
         })?;
-        let says = self.list.is_some() || (self.low.is_some() && self.high.is_some());
-        Ok(says.then_some(all))
+        Ok(self.extent.is_there().then_some(all))
     }
 }
 
@@ -167,7 +190,7 @@ impl<'s> Root<'s> {
 #[derive(Debug)]
 pub(super) struct Unit<'s> {
     pub(super) dwarf: gimli::Dwarf<Slice<'s>>,
-    pub(super) unit: gimli::Unit<Slice<'s>>,
+    pub(super) inner: gimli::Unit<Slice<'s>>,
     pub(super) root: Root<'s>,
     /// Where it begins in `.debug_info`.
     pub(super) start: usize,
@@ -184,7 +207,7 @@ impl<'s> Unit<'s> {
         let abbreviations = Arc::new(abbreviations(sections, units, header.debug_abbrev_offset(), meter)?);
         let start = header.debug_info_offset().ok_or(gimli::Error::MissingUnitDie)?.0;
         let (encoding, file) = (header.encoding(), dwarf.file_type);
-        let unit = gimli::Unit {
+        let inner = gimli::Unit {
             abbreviations,
             name: None,
             comp_dir: None,
@@ -197,14 +220,14 @@ impl<'s> Unit<'s> {
             dwo_id: None,
             header,
         };
-        let mut this = Self { dwarf, unit, root: Root::default(), start };
+        let mut this = Self { dwarf, inner, root: Root::default(), start };
         this.read_root(meter)?;
         Ok(this)
     }
 
     /// Reads the root entry. What other attributes are read by comes first.
     fn read_root(&mut self, meter: &Meter<'_>) -> Result<(), DebugError> {
-        let mut entries = self.unit.header.entries_raw(&self.unit.abbreviations, None)?;
+        let mut entries = self.inner.header.entries_raw(&self.inner.abbreviations, None)?;
         let abbreviation = entries.read_abbreviation()?.ok_or(gimli::Error::MissingUnitDie)?;
         let specs = abbreviation.attributes();
         check_count(specs.len())?;
@@ -215,31 +238,29 @@ impl<'s> Unit<'s> {
         for attribute in &attributes {
             match (attribute.name(), attribute.value()) {
                 (dw::DW_AT_str_offsets_base, AttributeValue::DebugStrOffsetsBase(base)) => {
-                    self.unit.str_offsets_base = base;
+                    self.inner.str_offsets_base = base;
                 }
                 (dw::DW_AT_addr_base | dw::DW_AT_GNU_addr_base, AttributeValue::DebugAddrBase(base)) => {
-                    self.unit.addr_base = base;
+                    self.inner.addr_base = base;
                 }
                 (dw::DW_AT_rnglists_base | dw::DW_AT_GNU_ranges_base, AttributeValue::DebugRngListsBase(base)) => {
-                    self.unit.rnglists_base = base;
+                    self.inner.rnglists_base = base;
                 }
                 _ => {}
             }
         }
         for attribute in attributes {
+            self.root.extent.take(&attribute);
             let value = attribute.value();
             match attribute.name() {
                 dw::DW_AT_name => self.root.name = self.string(&value, limits::DEBUG_PATH_BYTES),
                 dw::DW_AT_comp_dir => {
                     let folder = self.string(&value, limits::DEBUG_PATH_BYTES);
-                    self.unit.comp_dir = folder.map(|folder| EndianSlice::new(folder, endian));
+                    self.inner.comp_dir = folder.map(|folder| EndianSlice::new(folder, endian));
                 }
                 dw::DW_AT_low_pc => {
-                    self.unit.low_pc = self.dwarf.attr_address(&self.unit, value.clone())?.unwrap_or(0);
-                    self.root.low = Some(value);
+                    self.inner.low_pc = self.dwarf.attr_address(&self.inner, value)?.unwrap_or(0);
                 }
-                dw::DW_AT_high_pc => self.root.high = Some(value),
-                dw::DW_AT_ranges => self.root.list = Some(value),
                 dw::DW_AT_dwo_name | dw::DW_AT_GNU_dwo_name => self.root.is_split = true,
                 dw::DW_AT_stmt_list => {
                     if let AttributeValue::DebugLineRef(offset) = value {
@@ -263,8 +284,8 @@ impl<'s> Unit<'s> {
         }
         meter.take(usize::try_from(header).unwrap_or(usize::MAX))?;
         let name = self.root.name.map(|name| EndianSlice::new(name, section.endian()));
-        let size = self.unit.header.address_size();
-        Ok(Some(self.dwarf.debug_line.program(offset, size, self.unit.comp_dir, name)?))
+        let size = self.inner.header.address_size();
+        Ok(Some(self.dwarf.debug_line.program(offset, size, self.inner.comp_dir, name)?))
     }
 
     /// A string; none if it is longer than that, or not there.
@@ -275,7 +296,7 @@ impl<'s> Unit<'s> {
             AttributeValue::DebugStrRef(offset) => at(self.dwarf.debug_str.reader(), offset.0),
             AttributeValue::DebugLineStrRef(offset) => at(self.dwarf.debug_line_str.reader(), offset.0),
             AttributeValue::DebugStrOffsetsIndex(index) => {
-                let offset = self.dwarf.string_offset(&self.unit, *index).ok()?;
+                let offset = self.dwarf.string_offset(&self.inner, *index).ok()?;
                 at(self.dwarf.debug_str.reader(), offset.0)
             }
             _ => None,
@@ -285,26 +306,24 @@ impl<'s> Unit<'s> {
     /// Gives all ranges of addresses that an entry has.
     pub(super) fn ranges(
         &self,
-        low: &Option<Value<'s>>,
-        high: &Option<Value<'s>>,
-        list: &Option<Value<'s>>,
+        extent: &Extent<'s>,
         meter: &Meter<'_>,
         give: &mut dyn FnMut(u64, u64) -> Result<(), DebugError>,
     ) -> Result<(), DebugError> {
         let mut give = |low: u64, high: u64| if low < high { give(low, high) } else { Ok(()) };
-        if let Some(list) = list
-            && let Some(offset) = self.dwarf.attr_ranges_offset(&self.unit, list.clone())?
+        if let Some(list) = extent.list
+            && let Some(offset) = self.dwarf.attr_ranges_offset(&self.inner, list)?
         {
-            let mut ranges = self.dwarf.ranges(&self.unit, offset)?;
+            let mut ranges = self.dwarf.ranges(&self.inner, offset)?;
             while let Some(range) = ranges.next()? {
                 meter.take(1)?;
                 give(range.begin, range.end)?;
             }
             return Ok(());
         }
-        let (Some(low), Some(high)) = (low, high) else { return Ok(()) };
-        let Some(low) = self.dwarf.attr_address(&self.unit, low.clone())? else { return Ok(()) };
-        match (high.udata_value(), self.dwarf.attr_address(&self.unit, high.clone())?) {
+        let (Some(low), Some(high)) = (extent.low, extent.high) else { return Ok(()) };
+        let Some(low) = self.dwarf.attr_address(&self.inner, low)? else { return Ok(()) };
+        match (high.udata_value(), self.dwarf.attr_address(&self.inner, high)?) {
             (Some(size), _) => give(low, low.saturating_add(size)),
             (None, Some(high)) => give(low, high),
             (None, None) => Ok(()),
@@ -322,7 +341,7 @@ impl<'s> Unit<'s> {
 
     /// The place in this unit of a place in `.debug_info`; none if it is in another.
     pub(super) fn within(&self, offset: usize) -> Option<UnitOffset> {
-        DebugInfoOffset(offset).to_unit_offset(&self.unit.header)
+        DebugInfoOffset(offset).to_unit_offset(&self.inner.header)
     }
 
     /// The entry at a place: its tag and attributes.
@@ -331,7 +350,7 @@ impl<'s> Unit<'s> {
         offset: UnitOffset,
         meter: &Meter<'_>,
     ) -> Result<(DwTag, Vec<Attribute<Slice<'s>>>), DebugError> {
-        let mut entries = self.unit.header.entries_raw(&self.unit.abbreviations, Some(offset))?;
+        let mut entries = self.inner.header.entries_raw(&self.inner.abbreviations, Some(offset))?;
         let abbreviation = entries.read_abbreviation()?.ok_or(gimli::Error::MissingUnitDie)?;
         let specs = abbreviation.attributes();
         check_count(specs.len())?;

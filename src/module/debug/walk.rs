@@ -32,7 +32,7 @@ pub(super) struct Walk<'u, 's> {
 
 impl<'u, 's> Walk<'u, 's> {
     pub(super) fn new(unit: &'u Unit<'s>, meter: &'u Meter<'u>) -> Result<Self, DebugError> {
-        let entries = unit.unit.header.entries_raw(&unit.unit.abbreviations, None)?;
+        let entries = unit.inner.header.entries_raw(&unit.inner.abbreviations, None)?;
         Ok(Self { unit, meter, entries, base: 0, unread: None, attributes: Vec::new(), is_begun: false })
     }
 
@@ -95,7 +95,7 @@ impl<'u, 's> Walk<'u, 's> {
         // Never backwards: that would not end.
         let next = next.and_then(|next| self.unit.within(next)).filter(|next| next.0 > self.entries.next_offset().0);
         if let Some(next) = next {
-            self.entries = self.unit.unit.header.entries_raw(&self.unit.unit.abbreviations, Some(next))?;
+            self.entries = self.unit.inner.header.entries_raw(&self.unit.inner.abbreviations, Some(next))?;
             self.base = entry.depth;
             return Ok(());
         }
