@@ -157,7 +157,7 @@ mod tests {
             let find = || dirs.find(Some(&id), Some("link.debug"), Some(module));
             fs::write(&path, OTHER).unwrap();
             assert_eq!(find(), None, "{place}");
-            if place.ends_with(".gz") {
+            if path.extension().is_some_and(|ending| ending == "gz") {
                 let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
                 packed.write_all(DEBUG).unwrap();
                 fs::write(&path, packed.finish().unwrap()).unwrap();
