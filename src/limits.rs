@@ -95,3 +95,34 @@ pub const SYMVERS_BYTES: u64 = 32 << 20;
 
 /// Largest file of an allowlist, in bytes.
 pub const ALLOWLIST_BYTES: u64 = 64 << 20;
+
+/// Most bytes of the sections of debug info that are read of one file, unpacked. Those of amdgpu, the largest, have
+/// 180 MiB.
+pub const DEBUG_BYTES: u64 = 1 << 30;
+
+/// Largest table of abbreviations of a file's debug info, in bytes: what is read of it takes more room than it does. That
+/// of amdgpu has 1.7 MiB.
+pub const DEBUG_ABBREVIATION_BYTES: u64 = 32 << 20;
+
+/// Largest header of a table of lines, in bytes, for the same reason. Those of the kernel have some ten KiB: a directory or
+/// file is a few bytes.
+pub const DEBUG_LINE_HEADER_BYTES: u64 = 1 << 20;
+
+/// Most units of a file's debug info: one for each file that was compiled. amdgpu has six hundred.
+pub const DEBUG_UNITS: usize = 1 << 16;
+
+/// Most attributes of an entry of debug info. An entry costs a byte, each attribute a step. GCC writes up to twenty.
+pub const DEBUG_ATTRIBUTES: usize = 256;
+
+/// Longest path of a source file in debug info, in bytes (`PATH_MAX`).
+pub const DEBUG_PATH_BYTES: usize = 4096;
+
+/// Steps that are taken to read debug info, for each byte of it. An entry or attribute is one, and has a few bytes; only
+/// what refers again and again to the same bytes needs more.
+pub const DEBUG_STEPS_PER_BYTE: u64 = 4;
+
+/// Functions that are inlined into one another. Real ones stay below fifty.
+pub const INLINED_DEPTH: usize = 1024;
+
+/// Types that are passed through from a variable to its structure: pointers, qualifiers, typedefs, arrays.
+pub const TYPE_DEPTH: usize = 64;

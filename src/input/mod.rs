@@ -3,6 +3,7 @@
 
 mod collect;
 mod compression;
+mod debug_file;
 pub(crate) mod door;
 mod kernel_image;
 pub mod list;
@@ -15,6 +16,7 @@ use std::path::PathBuf;
 
 pub use collect::{Collected, Format, ModuleFile, PackageFile, collect};
 pub use compression::{Compression, UnpackError};
+pub use debug_file::{DebugDirs, DebugFile};
 pub use package::{Member, members};
 pub use read::{Asked, Asking, Labelled, read_all, read_module, read_package};
 pub(crate) use read::{content_hash, content_hashes_of_package, is_package, read_again, read_package_again};

@@ -239,6 +239,54 @@ pub struct Relocation {
     pub addend: Option<i64>,
 }
 
+/// A table of relocations that is read entry by entry, where all of them at once would take too much memory: debug info
+/// has millions.
+#[derive(Debug, Clone, Copy)]
+pub struct RelocationTable<'d> {
+    raw: RawRelocations<'d>,
+    endian: Endianness,
+    mips64el: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum RawRelocations<'d> {
+    Rel32(&'d [elf::Rel32<Endianness>]),
+    Rel64(&'d [elf::Rel64<Endianness>]),
+    Rela32(&'d [elf::Rela32<Endianness>]),
+    Rela64(&'d [elf::Rela64<Endianness>]),
+}
+
+impl RelocationTable<'_> {
+    /// Gives each entry to `visit`, in the table's order, until it fails.
+    pub fn visit<E>(&self, mut visit: impl FnMut(Relocation) -> Result<(), E>) -> Result<(), E> {
+        let (endian, mips64el) = (self.endian, self.mips64el);
+        match self.raw {
+            RawRelocations::Rel32(table) => table.iter().try_for_each(|entry| visit(rel(entry, endian))),
+            RawRelocations::Rel64(table) => table.iter().try_for_each(|entry| visit(rel(entry, endian))),
+            RawRelocations::Rela32(table) => table.iter().try_for_each(|entry| visit(rela(entry, endian, mips64el))),
+            RawRelocations::Rela64(table) => table.iter().try_for_each(|entry| visit(rela(entry, endian, mips64el))),
+        }
+    }
+}
+
+fn rela<R: object::read::elf::Rela<Endian = Endianness>>(entry: &R, endian: Endianness, mips64el: bool) -> Relocation {
+    Relocation {
+        offset: entry.r_offset(endian).into(),
+        symbol: entry.r_sym(endian, mips64el),
+        kind: entry.r_type(endian, mips64el).0,
+        addend: Some(entry.r_addend(endian).into()),
+    }
+}
+
+fn rel<R: object::read::elf::Rel<Endian = Endianness>>(entry: &R, endian: Endianness) -> Relocation {
+    Relocation {
+        offset: entry.r_offset(endian).into(),
+        symbol: entry.r_sym(endian),
+        kind: entry.r_type(endian).0,
+        addend: None,
+    }
+}
+
 /// The symbol table with its strings.
 #[derive(Debug, Clone, Copy)]
 pub struct Symbols<'d> {
@@ -511,6 +559,25 @@ impl<'d> Elf<'d> {
         self.relocations_within(index, limits::CODE_RELOCATION_BYTES)
     }
 
+    /// The table of the relocations that apply to the section of this index, whatever its size; nothing if there is none.
+    pub fn relocation_table(&self, index: usize) -> Result<Option<RelocationTable<'d>>, &'static str> {
+        let first = self.relocating.partition_point(|&(section, _)| section < index);
+        let mut tables = self.relocating.iter().skip(first).take_while(|&&(section, _)| section == index);
+        let Some(table) = tables.next().and_then(|&(_, table)| self.sections.get(table)) else { return Ok(None) };
+        if tables.next().is_some() {
+            return Err("it has more than one table of relocations");
+        }
+        let data = self.data(table);
+        let raw = match (table.kind, self.machine.class) {
+            (elf::SHT_RELA, Class::Elf32) => object::slice_from_all_bytes(data).map(RawRelocations::Rela32),
+            (elf::SHT_RELA, Class::Elf64) => object::slice_from_all_bytes(data).map(RawRelocations::Rela64),
+            (_, Class::Elf32) => object::slice_from_all_bytes(data).map(RawRelocations::Rel32),
+            (_, Class::Elf64) => object::slice_from_all_bytes(data).map(RawRelocations::Rel64),
+        };
+        let raw = raw.map_err(|()| "its relocations are not whole entries")?;
+        Ok(Some(RelocationTable { raw, endian: self.endian, mips64el: self.mips64el }))
+    }
+
     fn relocations_within(&self, index: usize, limit: usize) -> Result<Vec<Relocation>, &'static str> {
         let first = self.relocating.partition_point(|&(section, _)| section < index);
         let mut tables = self.relocating.iter().skip(first).take_while(|&&(section, _)| section == index);
@@ -562,24 +629,12 @@ impl<'d> Elf<'d> {
 
     fn read_rela<R: object::read::elf::Rela<Endian = Endianness>>(&self, data: &'d [u8]) -> Option<Vec<Relocation>> {
         let table: &[R] = object::slice_from_all_bytes(data).ok()?;
-        let entry = |entry: &R| Relocation {
-            offset: entry.r_offset(self.endian).into(),
-            symbol: entry.r_sym(self.endian, self.mips64el),
-            kind: entry.r_type(self.endian, self.mips64el).0,
-            addend: Some(entry.r_addend(self.endian).into()),
-        };
-        Some(table.iter().map(entry).collect())
+        Some(table.iter().map(|entry| rela(entry, self.endian, self.mips64el)).collect())
     }
 
     fn read_rel<R: object::read::elf::Rel<Endian = Endianness>>(&self, data: &'d [u8]) -> Option<Vec<Relocation>> {
         let table: &[R] = object::slice_from_all_bytes(data).ok()?;
-        let entry = |entry: &R| Relocation {
-            offset: entry.r_offset(self.endian).into(),
-            symbol: entry.r_sym(self.endian),
-            kind: entry.r_type(self.endian).0,
-            addend: None,
-        };
-        Some(table.iter().map(entry).collect())
+        Some(table.iter().map(|entry| rel(entry, self.endian)).collect())
     }
 
     /// A 32-bit number at `offset` of `data`, in the file's byte order.

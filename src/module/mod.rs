@@ -6,6 +6,7 @@
 //! facts with problems.
 
 pub mod bytes;
+pub mod debug;
 pub mod digest;
 pub mod elf;
 mod export_marks;
@@ -337,6 +338,12 @@ fn read_symbols<'d>(elf: &Elf<'d>, problems: &mut Vec<Problem>) -> Option<Symbol
         Some(_) => {}
     }
     symbols
+}
+
+/// The build-id of a file, a module's or that of its debug info, as hexadecimal digits.
+#[must_use]
+pub fn build_id_of(bytes: Bytes<'_>) -> Option<Box<str>> {
+    build_id(&Elf::parse(bytes).ok()?)
 }
 
 /// Reads the first GNU build-id note (`ld --build-id`).

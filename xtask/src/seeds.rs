@@ -58,6 +58,12 @@ pub fn write(folder: &Path) -> Result<(), TaskError> {
         of("module").add(&name, &bytes)?;
         of("modinfo").add(&name, &modinfo(&bytes))?;
     }
+    let folder = testdata.join("debug");
+    for entry in fs::read_dir(&folder).map_err(TaskError::io(&folder))?.flatten() {
+        let path = entry.path();
+        let bytes = fs::read(&path).map_err(TaskError::io(&path))?;
+        of("debug").add(&entry.file_name().to_string_lossy(), &bytes)?;
+    }
     for series in ["6.1", "7.2"] {
         let path = testdata.join(series).join("Module.symvers");
         of("symvers").add(series, &fs::read(&path).map_err(TaskError::io(&path))?)?;
