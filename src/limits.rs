@@ -87,6 +87,9 @@ pub const IMAGE_TABLE_BYTES: u64 = 3 << 20;
 /// Most bytes of all names and namespaces that a kernel image exports. Debian's have some 800 KiB.
 pub const IMAGE_NAME_BYTES: usize = 16 << 20;
 
+/// Places of one finding that are told. Drivers that have to do with a family ask for its symbols in some dozen places.
+pub const SITES: usize = 1000;
+
 /// Bytes of a file's start in which the first certificate of a PEM file has to begin.
 pub const PEM_BYTES: u64 = 64 << 10;
 

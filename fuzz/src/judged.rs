@@ -60,7 +60,7 @@ fn gathered(facts: &ModuleFacts) -> Gathered {
     for export in &facts.exports {
         exports.add_claim(Provided { export: export.clone(), path: LABEL.into(), provider: provider.clone() });
     }
-    let modules = vec![Candidate { path: LABEL.to_owned(), facts: facts.clone(), proof: None, signature: None }];
+    let modules = vec![Candidate { path: LABEL.to_owned(), facts: facts.clone(), proof: None, signature: None, private: PrivateUse::default() }];
     Gathered {
         modules,
         module_files: 1,

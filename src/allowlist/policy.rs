@@ -130,16 +130,19 @@ impl Policy {
         self.families.iter().find(|family| family.name == name)
     }
 
+    /// The families that are judged.
+    pub fn judged(&self) -> impl Iterator<Item = &Family> {
+        self.families.iter().filter(|family| !family.watch_only)
+    }
+
     /// The symbols that give access to a family that is judged, and that fit.
     pub fn acquiring<'p>(&'p self, fits: &'p dyn Fn(&str) -> bool) -> impl Iterator<Item = &'p str> {
-        let judged = self.families.iter().filter(|family| !family.watch_only);
-        judged.flat_map(|family| &family.acquiring).map(String::as_str).filter(move |symbol| fits(symbol))
+        self.judged().flat_map(|family| &family.acquiring).map(String::as_str).filter(move |symbol| fits(symbol))
     }
 
     /// What a module imports by which something of a family is made by hand, with the family.
     pub fn makes_by_hand<'p>(&'p self, facts: &'p ModuleFacts) -> impl Iterator<Item = (&'p Family, &'p Import)> {
-        let judged = self.families.iter().filter(|family| !family.watch_only && !family.by_hand.is_empty());
-        judged.flat_map(|family| {
+        self.judged().flat_map(|family| {
             let by_hand = facts.imports.iter().filter(|import| family.by_hand.contains(&*import.name));
             by_hand.map(move |import| (family, import))
         })

@@ -3,6 +3,8 @@
 
 mod again;
 mod follow;
+mod locate;
+mod private;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -11,8 +13,8 @@ use rayon::prelude::*;
 
 use crate::allowlist::{Allowlists, Kind, Policy};
 use crate::exports::{ExportTable, Provided};
-use crate::gate::{Candidate, Context, Finding, Judgement, Terms};
-use crate::input::{self, Asked, Collected, InputError, InputErrorKind, Inputs, Labelled, ModuleFile, PackageFile};
+use crate::gate::{Candidate, Context, Finding, Judgement, PrivateUse, Terms};
+use crate::input::{self, Asked, DebugDirs, Collected, InputError, InputErrorKind, Inputs, Labelled, ModuleFile, PackageFile};
 use crate::module::ModuleFacts;
 use crate::module::graph::{self, Depth};
 use crate::module::lookup;
@@ -21,6 +23,7 @@ use crate::reach::{Reach, Role};
 use crate::tier;
 use crate::trust::{self, Keys, Named, Origin, Proof, Trust, TrustError};
 use follow::Aim;
+pub use locate::Located;
 
 /// All that was read, before anything is judged.
 #[derive(Debug)]
@@ -47,6 +50,8 @@ pub struct Gathered {
     pub oracles: Reach,
     /// Where each module was read from.
     pub sources: Vec<Source>,
+    /// Where debug info is that is not in the modules.
+    pub debug_dirs: DebugDirs,
     /// The packages among the inputs.
     pub packages: Vec<PackageFile>,
     /// The kernel's own modules that are not judged.
@@ -184,7 +189,7 @@ impl Gathered {
             let signature = facts.digests.is_some().then(|| trust.verify(origin, &facts)).flatten();
             let name = facts.name_or_of(&path);
             let proof = needs_proof(&facts).then(|| trust.prove(origin, &name, signature.as_ref())).flatten();
-            (Candidate { path, facts, proof, signature }, source)
+            (Candidate { path, facts, proof, signature, private: PrivateUse::default() }, source)
         };
         let mut read = Read { modules: Vec::new(), files: files.len(), errors: &mut errors };
         read.add_files(files, facts);
@@ -224,6 +229,7 @@ impl Gathered {
             reach: Reach::default(),
             oracles: Reach::default(),
             sources,
+            debug_dirs: DebugDirs::new(inputs.debug_dirs.clone()),
             packages,
             context,
             context_listed,
@@ -239,6 +245,7 @@ impl Gathered {
         self.oracles = follow::follow(self, allowlists, Aim::Oracles);
         self.ask_oracles(allowlists);
         self.reach = follow::follow(self, allowlists, Aim::Families);
+        self.read_private_use(allowlists);
     }
 
     /// Reads what modules find by what others hand out.

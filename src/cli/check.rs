@@ -127,8 +127,10 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         }
         let terms = Terms { profile: args.profile.into(), today, signatures: args.trust.verify_signatures, overrides };
         let context = gathered.context(&allowlists, terms);
-        let judged = gathered.judge(&context);
-        let report = CheckReport { context: &context, gathered: &gathered, judged: &judged, all: args.all };
+        let mut judged = gathered.judge(&context);
+        let located = gathered.locate(&mut judged);
+        let report =
+            CheckReport { context: &context, gathered: &gathered, judged: &judged, located: &located, all: args.all };
         let kbuild = matches!(args.format, Format::Kbuild);
         // In a build's log the report stands on the same stream, and has said this already.
         output::say_errors(gathered.errors.iter().filter(|error| !(kbuild && error.is_malformed())));

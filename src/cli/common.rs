@@ -69,6 +69,11 @@ pub(super) struct InputArgs {
     #[arg(long)]
     cross_check: bool,
 
+    /// A folder with debug info of modules that have none themselves, such as an unpacked -dbg package: looked for by their
+    /// build-ids, for lines of source
+    #[arg(long = "debug-dir", value_name = "DIR")]
+    debug_dirs: Vec<PathBuf>,
+
     /// Threads to read with [default: one for each processor]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: Option<u16>,
@@ -174,6 +179,7 @@ impl InputArgs {
             cross_check: self.cross_check,
             verify_all: trust.verify_signatures,
             context: trust.context.clone(),
+            debug_dirs: self.debug_dirs.clone(),
             to_judge,
         };
         Ok(Gathered::read(&inputs, &trust.named(), allowlists)?)

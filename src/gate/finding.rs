@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Findings: one rule broken by one module, with its evidence.
 
-use super::{Rule, Severity, Verdict};
+use super::{Location, Rule, Severity, Sought, Verdict};
 use crate::allowlist::{Date, Place};
 use crate::module::ModuleName;
 use crate::reach::Reached;
@@ -30,6 +30,10 @@ pub struct Draft {
     pub message: String,
     /// The way on which a family is got at, where it goes through other modules.
     pub way: Option<Reached>,
+    /// What is looked for in the module, to say where it is.
+    pub sought: Sought,
+    /// Where it is, as far as that is known already.
+    pub locations: Vec<Location>,
     /// What to do about it.
     pub help: Option<String>,
     /// The line of policy or registry that decided.
@@ -53,6 +57,8 @@ impl Draft {
             symbols: Vec::new(),
             message: message.into(),
             way: None,
+            sought: Sought::Imports,
+            locations: Vec::new(),
             help: None,
             decided_by: None,
         }
@@ -97,6 +103,10 @@ pub struct Finding {
     pub message: String,
     /// The way on which a family is got at, where it goes through other modules.
     pub way: Option<Reached>,
+    /// What is looked for in the module, to say where it is.
+    pub sought: Sought,
+    /// Where in the module it is, in the order of the places.
+    pub locations: Vec<Location>,
     /// What to do about it.
     pub help: Option<String>,
     /// The line of policy or registry that decided.
@@ -119,12 +129,16 @@ impl Finding {
             == (other.rule, &other.key, other.severity, other.waiver.is_some())
     }
 
-    pub(super) fn new(rule: &Rule, severity: Severity, module: &ModuleName, path: &str, draft: Draft) -> Self {
+    pub(super) fn new(rule: &Rule, severity: Severity, module: &ModuleName, path: &str, mut draft: Draft) -> Self {
         let module = module.to_string();
         let mut id = format!("{}:{module}", rule.id);
         for part in [&draft.family, &draft.key].into_iter().flatten() {
             id.push(':');
             id.push_str(part);
+        }
+        // What is about no symbol is nowhere, but for what can't be told.
+        if draft.symbols.is_empty() && draft.sought != Sought::Untold {
+            draft.sought = Sought::Nothing;
         }
         Self {
             id,
@@ -138,6 +152,8 @@ impl Finding {
             symbols: draft.symbols,
             message: draft.message,
             way: draft.way,
+            sought: draft.sought,
+            locations: draft.locations,
             help: draft.help,
             decided_by: draft.decided_by,
             waiver: None,

@@ -3,6 +3,7 @@
 
 mod class;
 pub mod finding;
+mod location;
 pub mod rules;
 mod subject;
 mod waive;
@@ -14,11 +15,14 @@ use serde::Serialize;
 
 use crate::allowlist::{Allowlists, Assessment, Date, Demand, Registration};
 use crate::exports::{ExportTable, Provided};
+use crate::module::debug::HandledTypes;
+use crate::module::sites::Site;
 use crate::module::{ModuleFacts, ModuleName};
 use crate::reach::Reach;
 use crate::tier::{self, Membership};
 use crate::trust::{Proof, Trust, Verdict as Signature};
 pub use finding::{AppliedWaiver, Draft, Finding, Weight};
+pub use location::{Location, Sought};
 pub use rules::Rule;
 pub use subject::{Access, ResolvedImport, Subject, Through};
 
@@ -149,6 +153,17 @@ pub struct Candidate {
     pub proof: Option<Proof>,
     /// What its signature came to, where it has one and was hashed.
     pub signature: Option<Signature>,
+    /// What it does without asking for a symbol, where it is not the kernel's own.
+    pub private: PrivateUse,
+}
+
+/// What a module does with others' things without asking for a symbol.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PrivateUse {
+    /// The private types that its own functions handle; none if it has no debug info.
+    pub handled: Option<HandledTypes>,
+    /// Functions of its own that bear the names of a family's.
+    pub copied: Vec<Site>,
 }
 
 impl Candidate {

@@ -126,6 +126,8 @@ pub struct Inputs {
     pub verify_all: bool,
     /// Folders of a kernel whose own modules are followed, and not judged.
     pub context: Vec<PathBuf>,
+    /// Folders with debug info of modules that have none themselves.
+    pub debug_dirs: Vec<PathBuf>,
     /// Whether they are to be judged, and not only listed: then it matters which reference is the kernel's own, and what the
     /// modules' exports lead to.
     pub to_judge: bool,

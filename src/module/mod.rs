@@ -22,6 +22,7 @@ pub mod pkcs7;
 pub mod problem;
 mod second_reader;
 pub mod signature;
+pub mod sites;
 mod versions;
 
 use std::collections::BTreeSet;

@@ -14,6 +14,9 @@ use crate::text;
 /// Symbols shown of a module before the rest is only counted.
 const SYMBOLS_SHOWN: usize = 6;
 
+/// Places shown of a finding before the rest is only counted.
+const LOCATIONS_SHOWN: usize = 6;
+
 /// Writes a run of `check`.
 pub fn check(out: &mut dyn Write, report: &CheckReport<'_>) -> io::Result<()> {
     for told in report.told() {
@@ -67,12 +70,29 @@ fn write_told(out: &mut dyn Write, told: &Told) -> io::Result<()> {
     if let Some(place) = finding.decided_by.as_ref().filter(|_| told.others.is_empty()) {
         writeln!(out, "  {FAINT}decided by{FAINT:#} {place}")?;
     }
+    locations(out, told)?;
     if let Some(waiver) = &finding.waiver {
         writeln!(out, "  {FAINT}waived{FAINT:#} {}", waiver_phrase(waiver))?;
     } else if let Some(help) = &finding.help {
         writeln!(out, "  {FAINT}help:{FAINT:#} {help}")?;
     }
     writeln!(out)
+}
+
+/// Where it is: what is inlined from a header's function is told by the functions that it is inlined into.
+fn locations(out: &mut dyn Write, told: &Told) -> io::Result<()> {
+    if !told.others.is_empty() {
+        return Ok(());
+    }
+    let locations = &told.finding.locations;
+    for location in locations.iter().take(LOCATIONS_SHOWN) {
+        let symbol = location.symbol.as_deref().map(|symbol| format!("{symbol}: ")).unwrap_or_default();
+        writeln!(out, "  {FAINT}at{FAINT:#} {}", text::shown(&format!("{symbol}{location}")))?;
+    }
+    match locations.len().saturating_sub(LOCATIONS_SHOWN) {
+        0 => Ok(()),
+        more => writeln!(out, "  {FAINT}and at{FAINT:#} {}", plural(more, "more place")),
+    }
 }
 
 fn modules(out: &mut dyn Write, report: &CheckReport<'_>) -> io::Result<()> {

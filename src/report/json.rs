@@ -10,8 +10,9 @@ use super::{CheckReport, Coverage};
 use crate::allowlist::{Place, Standing};
 use crate::check::ReferenceFile;
 use crate::exports::{Class, Provided};
-use crate::gate::{Finding, Judgement, Level, Profile, ResolvedImport, Severity, Verdict};
+use crate::gate::{Finding, Judgement, Level, Location, Profile, ResolvedImport, Severity, Verdict};
 use crate::module::Binding;
+use crate::module::debug::Frame;
 use crate::module::graph::Grade;
 use crate::reach::{Basis, Reached};
 use crate::tier::{self, Tier};
@@ -154,6 +155,8 @@ pub(super) struct FindingV1 {
     basis: Option<Basis>,
     #[serde(skip_serializing_if = "Option::is_none")]
     via: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    locations: Vec<LocationV1>,
     #[serde(skip_serializing_if = "Option::is_none")]
     decided_by: Option<Place>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -161,6 +164,40 @@ pub(super) struct FindingV1 {
     message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     help: Option<String>,
+}
+
+#[derive(Serialize)]
+struct LocationV1 {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    symbol: Option<String>,
+    #[serde(flatten)]
+    frame: FrameV1,
+    /// The functions into which this one is inlined, one into the next.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    inlined_into: Vec<FrameV1>,
+}
+
+#[derive(Serialize, Default)]
+struct FrameV1 {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    function: Option<String>,
+}
+
+impl From<Location> for LocationV1 {
+    fn from(Location { symbol, frames, within }: Location) -> Self {
+        let within = within.map(String::from);
+        let mut frames = frames.into_iter().map(|Frame { function, file, line }| FrameV1 {
+            file: file.map(Into::into),
+            line,
+            function: function.map(Into::into).or_else(|| within.clone()),
+        });
+        let frame = frames.next().unwrap_or_else(|| FrameV1 { function: within.clone(), ..FrameV1::default() });
+        Self { symbol: symbol.map(Into::into), frame, inlined_into: frames.collect() }
+    }
 }
 
 #[derive(Serialize)]
@@ -227,6 +264,7 @@ impl From<Finding> for FindingV1 {
             grade: finding.way.as_ref().map(|way| way.grade),
             basis: finding.way.as_ref().map(|way| way.basis),
             via: finding.way.as_ref().map(Reached::via),
+            locations: finding.locations.into_iter().map(Into::into).collect(),
             decided_by: finding.decided_by,
             waiver: finding.waiver.map(|waiver| WaiverV1 {
                 reason: waiver.reason,

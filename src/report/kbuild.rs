@@ -6,9 +6,13 @@ use std::io::{self, Write};
 
 use super::{CheckReport, Told};
 use crate::gate::{Finding, Severity};
+use crate::text;
 
 /// Lines of one rule before the rest is only counted.
 const LINES_PER_RULE: usize = 10;
+
+/// Places of one finding before the rest is only counted.
+const LOCATIONS: usize = 3;
 
 /// Writes a run of `check`.
 pub fn check(out: &mut dyn Write, report: &CheckReport<'_>) -> io::Result<()> {
@@ -46,6 +50,14 @@ fn line(out: &mut dyn Write, told: &Told) -> io::Result<()> {
         write!(out, " [decided by {place}]")?;
     }
     writeln!(out)?;
+    let locations = if told.others.is_empty() { finding.locations.as_slice() } else { &[] };
+    for location in locations.iter().take(LOCATIONS) {
+        let symbol = location.symbol.as_deref().map(|symbol| format!("{symbol}: ")).unwrap_or_default();
+        writeln!(out, "  symgate: at {}", text::shown(&format!("{symbol}{location}")))?;
+    }
+    if let Some(more @ 1..) = locations.len().checked_sub(LOCATIONS) {
+        writeln!(out, "  symgate: and at {more} more places")?;
+    }
     if let Some(help) = &finding.help {
         writeln!(out, "  symgate: {help}")?;
     }

@@ -12,8 +12,8 @@ pub mod style;
 use std::collections::BTreeMap;
 
 use crate::allowlist::{Owes, Standing};
-use crate::check::{Gathered, Judged};
-use crate::gate::{AppliedWaiver, Context, Finding, Judgement, Verdict};
+use crate::check::{Gathered, Judged, Located};
+use crate::gate::{AppliedWaiver, Context, Finding, Judgement, Subject, Verdict};
 use crate::module::{ModuleName, Stage};
 use crate::reach::table::Asked;
 use crate::reach::{Basis, Reach};
@@ -43,6 +43,8 @@ pub struct CheckReport<'a> {
     pub gathered: &'a Gathered,
     /// The outcomes.
     pub judged: &'a Judged<'a>,
+    /// How much is known of where findings are.
+    pub located: &'a Located,
     /// Whether everything is to be shown, not only what matters.
     pub all: bool,
 }
@@ -147,6 +149,8 @@ impl<'a> CheckReport<'a> {
         coverage.extend(self.debug_files());
         coverage.extend(self.context_read());
         coverage.extend(self.facades_at_hand());
+        coverage.extend(self.lines());
+        coverage.extend(self.handled());
         coverage.push(self.followed());
         coverage
     }
@@ -156,6 +160,40 @@ impl<'a> CheckReport<'a> {
         let (seen, of) = (self.gathered.context.len(), self.gathered.context_listed);
         let note = (seen < of).then(|| "the others are not installed there".to_owned());
         (of > 0).then_some(Coverage { what: "modules of the context", seen, of, concerns_builds: false, note })
+    }
+
+    /// Modules with findings, by whether it is known on which lines of source these are.
+    fn lines(&self) -> Option<Coverage> {
+        let Located { modules: of, with_lines: seen, errors } = self.located;
+        let errors: Vec<String> = errors.iter().map(|(module, error)| format!("{module}: {error}")).collect();
+        let why = if errors.is_empty() { String::new() } else { format!("; {}", text::list(&errors)) };
+        (seen < of).then(|| Coverage {
+            what: "modules with findings of which the lines of source are known",
+            seen: *seen,
+            of: *of,
+            concerns_builds: false,
+            note: Some(format!(
+                "the others have no debug info that tells them, and only the functions are known; --debug-dir names folders \
+                 with more{why}"
+            )),
+        })
+    }
+
+    /// Modules that are not the kernel's own, by whether it is known which types their functions handle.
+    fn handled(&self) -> Option<Coverage> {
+        let elsewhere = || self.judged.modules.iter().map(|judgement| &judgement.subject).filter(|it| it.is_from_elsewhere());
+        let of = elsewhere().count();
+        let is_seen = |subject: &&Subject<'_>| {
+            subject.candidate.private.handled.as_ref().is_some_and(|types| types.seen == types.of)
+        };
+        let seen = elsewhere().filter(is_seen).count();
+        (seen < of).then(|| Coverage {
+            what: "modules from elsewhere of which the types that they handle are known",
+            seen,
+            of,
+            concerns_builds: false,
+            note: Some("the others have no debug info, or not of all of their source: SG010 can't speak of them".to_owned()),
+        })
     }
 
     /// Facades that the modules import from, by whether their own code tells where that leads.

@@ -10,6 +10,7 @@ mod sg006_license_tags;
 mod sg007_namespace;
 mod sg008_laundering;
 mod sg009_dynamic_lookup;
+mod sg010_private_use;
 mod sg011_version;
 mod sg012_unresolved;
 mod sg013_malformed;
@@ -45,7 +46,7 @@ impl Rule {
 }
 
 /// All rules by id.
-pub static ALL: [Rule; 15] = [
+pub static ALL: [Rule; 16] = [
     sg001_unregistered::RULE,
     sg002_unregistered_facade::RULE,
     sg003_userspace::RULE,
@@ -55,6 +56,7 @@ pub static ALL: [Rule; 15] = [
     sg007_namespace::RULE,
     sg008_laundering::RULE,
     sg009_dynamic_lookup::RULE,
+    sg010_private_use::RULE,
     sg011_version::RULE,
     sg012_unresolved::RULE,
     sg013_malformed::RULE,
@@ -109,6 +111,7 @@ mod tests {
                 "SG007 namespace",
                 "SG008 laundering",
                 "SG009 dynamic-lookup",
+                "SG010 private-use",
                 "SG011 version",
                 "SG012 unresolved",
                 "SG013 malformed",

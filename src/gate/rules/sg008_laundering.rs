@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::Rule;
 use super::sg002_unregistered_facade::told;
 use crate::exports::Export;
-use crate::gate::{Draft, Severity, Subject, Weight};
+use crate::gate::{Draft, Severity, Sought, Subject, Weight};
 use crate::reach::Reached;
 use crate::text::list;
 
@@ -44,6 +44,7 @@ fn check(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
             Draft {
                 family: Some(family.to_owned()),
                 symbols,
+                sought: Sought::Exports,
                 help: Some(format!(
                     "export it with EXPORT_SYMBOL_NS_GPL, or register {} as a facade and say who owes the userspace \
                  (facades.toml)",

@@ -4,7 +4,7 @@
 use super::Rule;
 use super::sg001_unregistered::{lack, ways_out};
 use super::sg002_unregistered_facade::told;
-use crate::gate::{Draft, Severity, Subject, Weight};
+use crate::gate::{Draft, Severity, Sought, Subject, Weight};
 use crate::module::lookup::Gives;
 use crate::text::list;
 
@@ -73,7 +73,8 @@ fn of_the_untold(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
     let told = lookups.told();
     let open: Vec<String> = told
         .iter()
-        .filter(|told| told.is_open && !told.by.is_empty())
+        // Of what others hand out more is said.
+        .filter(|told| told.is_open && subject.context.oracles.of(told.by).is_empty())
         .map(|told| {
             let pointer = if told.is_by_pointer { " by a pointer" } else { "" };
             match told.gives {
@@ -85,6 +86,7 @@ fn of_the_untold(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
     if !open.is_empty() {
         drafts.push(Draft {
             key: Some("untold".to_owned()),
+            sought: Sought::Untold,
             help: Some(
                 "symgate follows a name from the call backwards; one that is a constant there is told. If what it finds is \
                  known, and harmless, waive it (waivers.toml)"

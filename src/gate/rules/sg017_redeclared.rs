@@ -3,7 +3,7 @@
 
 use super::Rule;
 use crate::exports::Export;
-use crate::gate::{Draft, Severity, Subject, Weight};
+use crate::gate::{Draft, Severity, Sought, Subject, Weight};
 use crate::module::name::provider_path;
 use crate::text::{self, list};
 
@@ -32,6 +32,7 @@ fn check(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
         drafts.push(Draft {
             key: Some(key.to_owned()),
             symbols,
+            sought: Sought::Exports,
             help: Some(
                 "the loader takes the first of two that export one symbol; what the reference says counts".to_owned(),
             ),

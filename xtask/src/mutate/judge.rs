@@ -65,7 +65,7 @@ pub fn terms(allowlists: &Allowlists) -> Terms {
 pub fn judge(bytes: &[u8], context: &Context<'_>) -> Said {
     let judged = catch_unwind(AssertUnwindSafe(|| match ModuleFacts::read(Bytes::in_memory(bytes)) {
         Ok(facts) => {
-            let mutant = Candidate { path: "mutant.ko".to_owned(), facts, proof: None, signature: None };
+            let mutant = Candidate { path: "mutant.ko".to_owned(), facts, proof: None, signature: None, private: PrivateUse::default() };
             context.judge(&mutant).findings
         }
         Err(error) => context.judge_unreadable("mutant.ko", &error.to_string()).into_iter().collect(),

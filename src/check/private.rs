@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a module that is not the kernel's own does without asking for a symbol: it handles others' private types, or has a
+//! copy of their functions.
+
+use std::collections::BTreeSet;
+
+use super::Gathered;
+use crate::allowlist::Allowlists;
+use crate::gate::{Candidate, PrivateUse};
+use crate::module::debug::{DebugError, DebugInfo, HandledTypes};
+use crate::module::sites::Sites;
+use crate::module::{Bytes, ModuleFacts};
+
+impl Gathered {
+    /// Looks into all modules that are not the kernel's own.
+    pub(super) fn read_private_use(&mut self, allowlists: &Allowlists) {
+        let policy = &allowlists.policy;
+        let types: BTreeSet<String> = policy.judged().flat_map(|family| &family.private_types).cloned().collect();
+        let is_own = |module: &Candidate| module.proof.is_some() || self.trust.leaves_to_claim(&module.facts);
+        let elsewhere = self.modules.iter().enumerate().filter(|(_, module)| !is_own(module)).map(|(index, _)| index);
+        let is_members = |name: &str| policy.family_of(name, None).is_some_and(|family| !family.watch_only);
+        let read = self.again(&elsewhere.collect(), &|index, bytes| {
+            let facts = &self.modules.get(index)?.facts;
+            let sites = Sites::read(bytes).ok()??;
+            let handled = match self.handled(index, facts, bytes, &sites, &types) {
+                Ok(handled) => Some(handled),
+                Err(DebugError::None) => None,
+                Err(_) => Some(HandledTypes { handled: Vec::new(), seen: 0, of: 1 }),
+            };
+            Some(PrivateUse { handled, copied: sites.functions(&is_members) })
+        });
+        for (index, private) in read {
+            if let (Some(module), Some(private)) = (self.modules.get_mut(index), private) {
+                module.private = private;
+            }
+        }
+    }
+
+    fn handled(
+        &self,
+        index: usize,
+        facts: &ModuleFacts,
+        bytes: Bytes<'_>,
+        sites: &Sites<'_>,
+        types: &BTreeSet<String>,
+    ) -> Result<HandledTypes, DebugError> {
+        if facts.debug_info {
+            return DebugInfo::load(bytes)?.handled_types(types);
+        }
+        let file = self.debug_info_of(index, facts, sites).ok_or(DebugError::None)?;
+        let read = file.read(|debug| DebugInfo::load_for(debug, bytes)?.handled_types(types));
+        read.unwrap_or(Err(DebugError::None))
+    }
+}
