@@ -268,7 +268,7 @@ fn build(root: &Path, release: &str, pass: &Pass, folder: &Path) -> Result<(), T
     // A module's facts are all in what is left; the debug info is ten times its size.
     script.push_str(&format!(
         "cd /build; for file in *.ko *.o; do case ' {} ' in \
-         *\" ${{file%.*}} \"*) objcopy --compress-debug-sections=zlib --remove-section=.BTF \"$file\";; \
+         *\" ${{file%.*}} \"*) objcopy --compress-debug-sections=zlib --remove-section=.BTF --remove-section=.BTF.base \"$file\";; \
          *) strip --strip-debug \"$file\";; esac; done",
         DEBUG.join(" ")
     ));
