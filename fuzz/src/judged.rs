@@ -7,7 +7,7 @@ use std::sync::{Once, OnceLock};
 use symgate::allowlist::{Allowlists, Folder};
 use symgate::check::{Gathered, Judged};
 use symgate::exports::{ExportTable, Provided, Reference};
-use symgate::gate::{Candidate, Context, Judgement, Profile, Terms, Verdict, rules};
+use symgate::gate::{Candidate, Judgement, PrivateUse, Profile, Terms, Verdict, rules};
 use symgate::module::{ModuleFacts, Problem};
 use symgate::reach::Reach;
 use symgate::report::{self, CheckReport};

@@ -14,7 +14,9 @@ use rayon::prelude::*;
 use crate::allowlist::{Allowlists, Kind, Policy};
 use crate::exports::{ExportTable, Provided};
 use crate::gate::{Candidate, Context, Finding, Judgement, PrivateUse, Terms};
-use crate::input::{self, Asked, DebugDirs, Collected, InputError, InputErrorKind, Inputs, Labelled, ModuleFile, PackageFile};
+use crate::input::{
+    self, Asked, Collected, DebugDirs, InputError, InputErrorKind, Inputs, Labelled, ModuleFile, PackageFile,
+};
 use crate::module::ModuleFacts;
 use crate::module::graph::{self, Depth};
 use crate::module::lookup;

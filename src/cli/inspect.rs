@@ -63,7 +63,9 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         output::say_errors(&gathered.errors);
         let terms = Terms { profile: Profile::Audit, today, signatures: false, overrides: BTreeMap::new() };
         let context = gathered.context(&allowlists, terms);
-        let judgements = gathered.judge(&context).modules;
+        let mut judged = gathered.judge(&context);
+        gathered.locate(&mut judged);
+        let judgements = judged.modules;
         output::write(&args.output, Stream::Stdout, &args.modules, |out| match args.format {
             Format::Human => {
                 judgements.iter().try_for_each(|judgement| report::inspect::human(out, judgement, args.all))

@@ -77,6 +77,8 @@ pub struct ModuleFacts {
     pub lookups: Lookups,
     /// The names of what it finds so and does not import, as imports.
     pub found: Vec<Import>,
+    /// Whether it has a table of the versions of what it imports.
+    pub versioned: bool,
     /// The signature appended to it, not verified.
     pub signature: Option<Signature>,
     /// `.note.gnu.build-id`, as hexadecimal digits.
@@ -163,6 +165,7 @@ impl ModuleFacts {
             found: lookup::found(&lookups, &imports, &|_| Vec::new()),
             lookups,
             imports,
+            versioned: versions::are_in(&elf),
             signature,
             build_id: build_id(&elf),
             debug_info: elf.named(b".debug_info").next().is_some(),

@@ -102,16 +102,18 @@ impl<'d> Sites<'d> {
     #[must_use]
     pub fn offering(&self, wanted: &dyn Fn(&str) -> bool) -> Vec<Site> {
         let exports = exports::places(&self.elf, &self.symbols);
-        let places = exports.into_iter().filter(|(name, _)| wanted(name)).filter_map(|(name, place)| Some((name, place?)));
+        let places =
+            exports.into_iter().filter(|(name, _)| wanted(name)).filter_map(|(name, place)| Some((name, place?)));
         bounded(places.filter_map(|(name, place)| self.site(Some(place.section), place.offset, name)).collect())
     }
 
     /// The functions that it has of these names, whether or not others see them.
     #[must_use]
     pub fn functions(&self, wanted: &dyn Fn(&str) -> bool) -> Vec<Site> {
-        let functions = self.named.iter().filter(|(place, size, name)| {
-            *size > 0 && is_code(&self.elf, place.section) && wanted(name)
-        });
+        let functions = self
+            .named
+            .iter()
+            .filter(|(place, size, name)| *size > 0 && is_code(&self.elf, place.section) && wanted(name));
         bounded(functions.filter_map(|(place, _, name)| self.site(Some(place.section), place.offset, name)).collect())
     }
 

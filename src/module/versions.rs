@@ -33,6 +33,11 @@ impl<'d> Versions<'d> {
     }
 }
 
+/// Whether a module has a table of versions at all.
+pub(super) fn are_in(elf: &Elf<'_>) -> bool {
+    [b"__versions".as_slice(), b"__version_ext_crcs"].iter().any(|name| elf.named(name).next().is_some())
+}
+
 /// Reads `__versions`, or the extended tables, which hold names of any length and alone count for the loader where
 /// they are (`scripts/mod/modpost.c:add_extended_versions`, `kernel/module/version.c:check_version`, 7.2).
 pub(super) fn read<'d>(elf: &Elf<'d>, problems: &mut Vec<Problem>) -> Versions<'d> {

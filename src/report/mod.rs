@@ -181,7 +181,8 @@ impl<'a> CheckReport<'a> {
 
     /// Modules that are not the kernel's own, by whether it is known which types their functions handle.
     fn handled(&self) -> Option<Coverage> {
-        let elsewhere = || self.judged.modules.iter().map(|judgement| &judgement.subject).filter(|it| it.is_from_elsewhere());
+        let elsewhere =
+            || self.judged.modules.iter().map(|judgement| &judgement.subject).filter(|it| it.is_from_elsewhere());
         let of = elsewhere().count();
         let is_seen = |subject: &&Subject<'_>| {
             subject.candidate.private.handled.as_ref().is_some_and(|types| types.seen == types.of)
@@ -192,7 +193,9 @@ impl<'a> CheckReport<'a> {
             seen,
             of,
             concerns_builds: false,
-            note: Some("the others have no debug info, or not of all of their source: SG010 can't speak of them".to_owned()),
+            note: Some(
+                "the others have no debug info, or not of all of their source: SG010 can't speak of them".to_owned(),
+            ),
         })
     }
 

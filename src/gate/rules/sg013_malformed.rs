@@ -4,8 +4,9 @@
 //! A file that can't be read as a module at all breaks it too.
 
 use super::Rule;
+use crate::exports::VMLINUX;
 use crate::gate::{Draft, Severity, Subject, Weight};
-use crate::module::Problem;
+use crate::module::{Binding, ModuleName, Problem, Stage};
 use crate::text::list;
 use crate::tier::unknown_flags;
 
@@ -25,6 +26,7 @@ fn check(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
             ..Draft::new(Weight::Always(severity(problem)), problem.to_string())
         });
     }
+    after_modpost(subject, drafts);
     let policy = &subject.context.allowlists.policy;
     let unknown: Vec<String> = subject
         .facts
@@ -48,6 +50,60 @@ fn check(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
         });
     }
 }
+
+/// Imports of which what modpost wrote into the module knows nothing: they were linked in afterwards.
+fn after_modpost(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
+    if subject.facts.stage == Stage::BeforeModpost {
+        return;
+    }
+    let depends: Vec<ModuleName> = subject.facts.modinfo.first("depends").map(names).unwrap_or_default();
+    let exports = subject.context.exports;
+    let mut late: Vec<(String, String)> = Vec::new();
+    for import in subject.imports.iter().filter(|import| import.import.binding == Binding::Strong) {
+        let (name, Some(provided)) = (&import.import.name, import.provided) else { continue };
+        // Only the kernel's own word tells who offers it, and whether that has a version.
+        if !exports.is_kernels_word(name) {
+            continue;
+        }
+        let is_unversioned = subject.facts.versioned
+            && import.import.crc.is_none()
+            && provided.export.crc.is_some_and(|crc| crc != 0)
+            && name.len() < VERSIONED_NAME_BYTES;
+        if is_unversioned {
+            late.push((name.to_string(), format!("{name} has no version")));
+        } else if provided.provider.as_str() != VMLINUX
+            && provided.provider != subject.name
+            && !depends.contains(&provided.provider)
+        {
+            late.push((name.to_string(), format!("{name} is {}'s, on which it does not depend", provided.provider)));
+        }
+    }
+    if late.is_empty() {
+        return;
+    }
+    let told: Vec<&str> = late.iter().map(|(_, told)| told.as_str()).collect();
+    let message = format!("imports what modpost did not see, or was told to be somebody else's: {}", list(&told));
+    drafts.push(Draft {
+        key: Some("after-modpost".to_owned()),
+        help: Some(
+            "find out what was linked in after modpost (LDFLAGS_MODULE), or which Module.symvers it was built with \
+             (KBUILD_EXTRA_SYMBOLS)"
+                .to_owned(),
+        ),
+        ..Draft::new(Weight::ByFamily, message)
+    });
+    if let Some(draft) = drafts.last_mut() {
+        draft.symbols = late.into_iter().map(|(name, _)| name).collect();
+    }
+}
+
+/// The modules of a `depends` tag.
+fn names(depends: &str) -> Vec<ModuleName> {
+    depends.split(',').filter(|name| !name.is_empty()).map(ModuleName::new).collect()
+}
+
+/// Shortest name that has no place in `__versions` (`include/linux/module.h:struct modversion_info`, 7.2).
+const VERSIONED_NAME_BYTES: usize = 55;
 
 /// A file that is no module that can be read at all.
 pub(in crate::gate) fn unreadable(reason: &str) -> Draft {

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use symgate::allowlist::{Allowlists, Origin};
 use symgate::exports::{ExportTable, Provided, Reference};
-use symgate::gate::{Candidate, Context, Finding, Profile, Severity, Terms, rules};
+use symgate::gate::{Candidate, Context, Finding, PrivateUse, Profile, Severity, Terms, rules};
 use symgate::module::{Bytes, ModuleFacts};
 use symgate::{symvers, tier};
 
@@ -65,7 +65,13 @@ pub fn terms(allowlists: &Allowlists) -> Terms {
 pub fn judge(bytes: &[u8], context: &Context<'_>) -> Said {
     let judged = catch_unwind(AssertUnwindSafe(|| match ModuleFacts::read(Bytes::in_memory(bytes)) {
         Ok(facts) => {
-            let mutant = Candidate { path: "mutant.ko".to_owned(), facts, proof: None, signature: None, private: PrivateUse::default() };
+            let mutant = Candidate {
+                path: "mutant.ko".to_owned(),
+                facts,
+                proof: None,
+                signature: None,
+                private: PrivateUse::default(),
+            };
             context.judge(&mutant).findings
         }
         Err(error) => context.judge_unreadable("mutant.ko", &error.to_string()).into_iter().collect(),
