@@ -9,6 +9,7 @@ mod containers;
 mod criteria;
 mod determinism;
 mod doors;
+mod hidden;
 mod hostile;
 mod identity;
 mod images;

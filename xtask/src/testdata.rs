@@ -21,7 +21,7 @@ struct Pass {
     options: &'static str,
     /// An object that is built first.
     before: Option<&'static str>,
-    /// Where they go, below the folder of their kernel.
+    /// Where they go, below the folder of their kernel; those of `HIDDEN` have one of their own.
     folder: &'static str,
 }
 
@@ -129,10 +129,10 @@ const PASSES: [Pass; 7] = [
         ],
         options: "",
         before: None,
-        folder: "hidden",
+        folder: HIDDEN,
     },
     // Makes modpost only warn of what live patching resolves.
-    Pass { modules: &KLP, options: "KBUILD_MODPOST_WARN=1", before: None, folder: "hidden" },
+    Pass { modules: &KLP, options: "KBUILD_MODPOST_WARN=1", before: None, folder: HIDDEN },
 ];
 
 /// Modules that are made what only live patching loads, after kbuild.
@@ -150,6 +150,10 @@ const OBJECTS: [&str; 2] = ["sg_export", "sg_get"];
 
 /// What only a kernel without the check of `MODULE_INFO` (7.x) compiles.
 const NUL: Pass = Pass { modules: &["sg_nul"], options: "", before: None, folder: "" };
+
+/// The folder of modules that get at something by ways that no import shows, and of their harmless twins: apart from the others,
+/// of which a kernel's own build is made.
+const HIDDEN: &str = "hidden";
 
 /// What modules ask the kernel for by name, and import nowhere.
 const ASKED_FOR: [&str; 6] = [
@@ -177,13 +181,19 @@ pub fn task(args: &[String]) -> Result<(), TaskError> {
         let root = chroot(suite)?;
         let (release, headers) = headers(&root)?;
         let series = series(&release);
-        let folder = repository().join("testdata").join(&series);
-        let _ = fs::remove_dir_all(folder.join(only.unwrap_or_default()));
-        fs::create_dir_all(&folder).map_err(TaskError::io(&folder))?;
+        let testdata = repository().join("testdata");
+        let (folder, hidden) = (testdata.join(&series), testdata.join(HIDDEN).join(&series));
+        let place = |name: &str| if name == HIDDEN { hidden.clone() } else { folder.join(name) };
+        for name in only.map_or(vec!["", HIDDEN], |only| vec![only]) {
+            let _ = fs::remove_dir_all(place(name));
+        }
+        for folder in [&folder, &hidden] {
+            fs::create_dir_all(folder).map_err(TaskError::io(folder))?;
+        }
         let compiler = text("chroot", [root.as_os_str(), "gcc".as_ref(), "-dumpfullversion".as_ref()])?;
         println!("{suite}: {release}, gcc {}", compiler.trim());
         for pass in PASSES.iter().filter(|pass| only.is_none_or(|only| pass.folder == only)) {
-            build(&root, &release, pass, &folder.join(pass.folder))?;
+            build(&root, &release, pass, &place(pass.folder))?;
         }
         if only.is_none() {
             if build(&root, &release, &NUL, &folder).is_err() {
@@ -192,7 +202,9 @@ pub fn task(args: &[String]) -> Result<(), TaskError> {
             sign(&root, &folder)?;
             own(&folder)?;
         }
-        excerpt(&root.join(headers.trim_start_matches('/')).join("Module.symvers"), &folder)?;
+        let symvers = root.join(headers.trim_start_matches('/')).join("Module.symvers");
+        excerpt(&symvers, &folder, &[])?;
+        excerpt(&symvers, &hidden, &ASKED_FOR)?;
     }
     if only.is_none() { messages::write() } else { Ok(()) }
 }
@@ -312,8 +324,8 @@ fn sign(root: &Path, folder: &Path) -> Result<(), TaskError> {
     Ok(())
 }
 
-/// The lines of the kernel's `Module.symvers` that the built modules need.
-fn excerpt(symvers: &Path, folder: &Path) -> Result<(), TaskError> {
+/// The lines of the kernel's `Module.symvers` that the built modules need, and what they ask for by name.
+fn excerpt(symvers: &Path, folder: &Path, asked_for: &[&'static str]) -> Result<(), TaskError> {
     let whole = fs::read_to_string(symvers).map_err(TaskError::io(symvers))?;
     let built = corpus::module_files(folder);
     let undefined = text(
@@ -321,7 +333,7 @@ fn excerpt(symvers: &Path, folder: &Path) -> Result<(), TaskError> {
         ["-u", "-A"].map(std::ffi::OsStr::new).into_iter().chain(built.iter().map(|file| file.as_os_str())),
     )?;
     let imported = undefined.lines().filter_map(|line| line.split_whitespace().last());
-    let wanted: BTreeSet<&str> = imported.chain(ASKED_FOR).collect();
+    let wanted: BTreeSet<&str> = imported.chain(asked_for.iter().copied()).collect();
     let lines: String = whole
         .lines()
         .filter(|line| line.split('\t').nth(1).is_some_and(|symbol| wanted.contains(symbol)))
