@@ -57,7 +57,7 @@ pub(super) fn follow<'a>(gathered: &'a Gathered, allowlists: &'a Allowlists, aim
         let is_own = is_claimed || proof.is_some();
         let role = match aim {
             // The kernel's own hands it to the kernel's own.
-            Aim::Oracles if is_own || !facts.lookups.is_open() => Role::Silent,
+            Aim::Oracles if !candidate.is_from_elsewhere() || !facts.lookups.is_open() => Role::Silent,
             Aim::Oracles => Role::Shim,
             _ => role_of(facts, &name, is_own, meant),
         };

@@ -32,7 +32,9 @@ struct Places {
 impl Gathered {
     /// Says of each finding that warns or denies where it is.
     pub fn locate(&self, judged: &mut Judged<'_>) -> Located {
-        let is_somewhere = |finding: &Finding| finding.severity != Severity::Note && finding.sought != Sought::Nothing;
+        let is_somewhere = |finding: &Finding| {
+            finding.severity != Severity::Note && finding.waiver.is_none() && finding.sought != Sought::Nothing
+        };
         let wanted: BTreeSet<usize> = judged
             .modules
             .iter()

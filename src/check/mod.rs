@@ -4,28 +4,26 @@
 mod again;
 mod follow;
 mod locate;
+mod matters;
 mod private;
 
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use crate::allowlist::{Allowlists, Kind, Policy};
+use crate::allowlist::{Allowlists, Policy};
 use crate::exports::{ExportTable, Provided};
 use crate::gate::{Candidate, Context, Finding, Judgement, PrivateUse, Terms};
 use crate::input::{
     self, Asked, Collected, DebugDirs, InputError, InputErrorKind, Inputs, Labelled, ModuleFile, PackageFile,
 };
 use crate::module::ModuleFacts;
-use crate::module::graph::{self, Depth};
-use crate::module::lookup;
 use crate::module::name::provider_path;
-use crate::reach::{Reach, Role};
-use crate::tier;
+use crate::reach::Reach;
 use crate::trust::{self, Keys, Named, Origin, Proof, Trust, TrustError};
 use follow::Aim;
 pub use locate::Located;
+use matters::Matters;
 
 /// All that was read, before anything is judged.
 #[derive(Debug)]
@@ -119,7 +117,6 @@ impl Gathered {
     ///
     /// Proof is looked for where it matters: for modules that get at a family or bear a name that is registered or waived.
     pub fn read(inputs: &Inputs, named: &Named, allowlists: &Allowlists) -> Result<Self, GatherError> {
-        let policy = &allowlists.policy;
         let mut trust = Trust::of_places(named)?;
         let Collected { modules: files, packages, references: mut among, empty_list, mut errors } =
             input::collect(&inputs.paths);
@@ -128,50 +125,8 @@ impl Gathered {
         }
         among.sort();
         let (mut exports, references) = read_references(&inputs.symvers, &among)?;
-        let families = tier::memberships(policy, &exports);
-        let in_family = |symbol: &str| match exports.index(symbol) {
-            Some(index) => families.get(index).is_some_and(Option::is_some),
-            None => tier::membership(policy, symbol, None).is_some(),
-        };
-        let leading = leading(allowlists);
-        let matters = |symbol: &str| in_family(symbol) || leading.contains(symbol);
-        let gets_at_one = |facts: &ModuleFacts| {
-            facts.asks_for().any(|import| matters(&import.name))
-                || facts.lookups.names().into_iter().any(lookup::is_pattern)
-        };
-        // Of what can't be read it matters whether it is the kernel's own as soon as it exports something.
-        let is_opaque = |facts: &ModuleFacts| !facts.exports.is_empty() && !graph::is_readable(facts.machine);
-        let is_named =
-            |facts: &ModuleFacts| is_opaque(facts) || facts.name.as_ref().is_some_and(|name| allowlists.names(name));
-        let is_from_elsewhere = |facts: &ModuleFacts, origin: Origin<'_>| {
-            let is_placed = || facts.name.as_ref().is_some_and(|name| trust.place(origin, name).is_some());
-            // Where nothing could be in its place, what it claims stands until its signature says more.
-            !facts.claims_intree() || (trust.has_places() && !is_placed())
-        };
-        let asking = |facts: &ModuleFacts, origin: Origin<'_>| {
-            let gets_at_one = gets_at_one(facts);
-            let needs_proof = gets_at_one || is_named(facts) || is_dubious(policy, facts);
-            Asked {
-                cross_check: inputs.cross_check || !facts.claims_intree() || gets_at_one,
-                // What is in its place needs no other proof, unless it is registered by its content; where there are keys, its
-                // signature may not be broken all the same.
-                digest: inputs.verify_all
-                    || (needs_proof
-                        && (named.asks_for_keys()
-                            || facts.name.as_ref().is_none_or(|name| trust.place(origin, name).is_none())
-                            || facts.name.as_ref().is_some_and(|name| allowlists.asks_for_content(name)))),
-                hidden_ways: inputs.to_judge && is_from_elsewhere(facts, origin),
-                graph: (inputs.to_judge && gets_at_one && !facts.exports.is_empty()).then(|| {
-                    // What is not the kernel's own after all is read once more.
-                    let is_own = facts.name.as_ref().is_some_and(|name| trust.place(origin, name).is_some());
-                    if is_own { Depth::Exports } else { Depth::Everything }
-                }),
-            }
-        };
-        // Who gets at a family was cross-checked, so that of most modules nothing is looked up again.
-        let needs_proof = |facts: &ModuleFacts| {
-            (facts.cross_checked && gets_at_one(facts)) || is_named(facts) || is_dubious(policy, facts)
-        };
+        let matters = Matters::new(inputs, named, allowlists, &exports);
+        let asking = |facts: &ModuleFacts, origin: Origin<'_>| matters.asked(&trust, facts, origin);
         // To unpack a kernel image for its keys takes about as long as to read its modules.
         let (facts, keys) = rayon::join(
             || input::read_all(&files, &|facts, path| asking(facts, Origin::File(path))),
@@ -183,15 +138,18 @@ impl Gathered {
             .collect();
         let (context, context_listed) = read_context(&inputs.context, &asking)?;
         trust.add_keys(keys?);
-        let expand = |pattern: &str| matching(policy, pattern);
+        let expand = |pattern: &str| matching(&allowlists.policy, pattern);
         let candidate = |(path, mut facts, source): (String, ModuleFacts, Source)| {
             let lookups = std::mem::take(&mut facts.lookups);
             facts.set_lookups(lookups, &expand);
             let origin = source.origin(&path, &packages);
             let signature = facts.digests.is_some().then(|| trust.verify(origin, &facts)).flatten();
             let name = facts.name_or_of(&path);
-            let proof = needs_proof(&facts).then(|| trust.prove(origin, &name, signature.as_ref())).flatten();
-            (Candidate { path, facts, proof, signature, private: PrivateUse::default() }, source)
+            let needs_proof = matters.needs_proof(&facts);
+            let proof = needs_proof.then(|| trust.prove(origin, &name, signature.as_ref())).flatten();
+            // Of what was not taken to be from elsewhere when it was read, and on which nothing hangs, its word stands.
+            let claims = trust.leaves_to_claim(&facts) || !(needs_proof || facts.hidden_ways);
+            (Candidate { path, facts, proof, signature, claims, private: PrivateUse::default() }, source)
         };
         let mut read = Read { modules: Vec::new(), files: files.len(), errors: &mut errors };
         read.add_files(files, facts);
@@ -201,7 +159,7 @@ impl Gathered {
         read.sort_by(|(a, _), (b, _)| a.path.cmp(&b.path));
         let (mut modules, sources): (Vec<Candidate>, Vec<Source>) = read.into_iter().unzip();
         if trust.has_places() {
-            prove_by_content(&mut modules, &trust, &needs_proof)?;
+            prove_by_content(&mut modules, &trust, &|facts| matters.needs_proof(facts))?;
         }
         // The kernel's own come first, as in a `Module.symvers`.
         for Beside { path, facts, .. } in &context {
@@ -244,8 +202,10 @@ impl Gathered {
 
     /// Follows what the modules' exports lead to.
     pub fn follow(&mut self, allowlists: &Allowlists) {
-        self.oracles = follow::follow(self, allowlists, Aim::Oracles);
-        self.ask_oracles(allowlists);
+        if self.modules.iter().any(|module| module.is_from_elsewhere() && module.facts.lookups.is_open()) {
+            self.oracles = follow::follow(self, allowlists, Aim::Oracles);
+            self.ask_oracles(allowlists);
+        }
         self.reach = follow::follow(self, allowlists, Aim::Families);
         self.read_private_use(allowlists);
     }
@@ -294,11 +254,6 @@ impl Gathered {
             malformed.flat_map(|error| context.judge_unreadable(&error.path, &error.kind.to_string())).collect();
         Judged { modules, unreadable }
     }
-}
-
-/// Whether it matters if a module is the kernel's own: it does what only that may do without a word.
-fn is_dubious(policy: &Policy, facts: &ModuleFacts) -> bool {
-    facts.lookups.is_open() || policy.makes_by_hand(facts).next().is_some()
 }
 
 /// The symbols of families for which a pattern stands, as the kernel reads one (`lib/glob.c`); what is none stands for all.
@@ -361,23 +316,6 @@ fn provided<'f>(path: &str, facts: &'f ModuleFacts) -> impl Iterator<Item = Prov
     let (provider, path): (_, Box<str>) = (facts.name_or_of(path), provider_path(path).into());
     let exports = facts.exports.iter();
     exports.map(move |export| Provided { export: export.clone(), path: path.clone(), provider: provider.clone() })
-}
-
-/// The exports of others that are known to lead to a family, but for those of facades that pass nothing on: who imports one
-/// matters.
-fn leading(allowlists: &Allowlists) -> HashSet<&str> {
-    let mut leading = HashSet::new();
-    for (module, export) in allowlists.tables.leading() {
-        if !matches!(follow::role(allowlists.registrations.get(module)), Role::Silent) {
-            leading.insert(export);
-        }
-    }
-    for registration in allowlists.registrations.values() {
-        if let Kind::Facade { exports, .. } = &registration.kind {
-            leading.extend(exports.iter().map(String::as_str));
-        }
-    }
-    leading
 }
 
 /// Reads the modules of the kernels that were named to look them up in.

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use super::Gathered;
 use crate::allowlist::Allowlists;
-use crate::gate::{Candidate, PrivateUse};
+use crate::gate::PrivateUse;
 use crate::module::debug::{DebugError, DebugInfo, HandledTypes};
 use crate::module::sites::Sites;
 use crate::module::{Bytes, ModuleFacts};
@@ -16,8 +16,8 @@ impl Gathered {
     pub(super) fn read_private_use(&mut self, allowlists: &Allowlists) {
         let policy = &allowlists.policy;
         let types: BTreeSet<String> = policy.judged().flat_map(|family| &family.private_types).cloned().collect();
-        let is_own = |module: &Candidate| module.proof.is_some() || self.trust.leaves_to_claim(&module.facts);
-        let elsewhere = self.modules.iter().enumerate().filter(|(_, module)| !is_own(module)).map(|(index, _)| index);
+        let elsewhere = self.modules.iter().enumerate().filter(|(_, module)| module.is_from_elsewhere());
+        let elsewhere = elsewhere.map(|(index, _)| index);
         let is_members = |name: &str| policy.family_of(name, None).is_some_and(|family| !family.watch_only);
         let read = self.again(&elsewhere.collect(), &|index, bytes| {
             let facts = &self.modules.get(index)?.facts;

@@ -153,6 +153,8 @@ pub struct Candidate {
     pub proof: Option<Proof>,
     /// What its signature came to, where it has one and was hashed.
     pub signature: Option<Signature>,
+    /// Whether its own word that it is the kernel's own stands: nothing was named that could prove it, or nothing hangs on that.
+    pub claims: bool,
     /// What it does without asking for a symbol, where it is not the kernel's own.
     pub private: PrivateUse,
 }
@@ -167,6 +169,12 @@ pub struct PrivateUse {
 }
 
 impl Candidate {
+    /// Whether it is not the kernel's own, as far as that was asked.
+    #[must_use]
+    pub fn is_from_elsewhere(&self) -> bool {
+        self.proof.is_none() && !self.claims
+    }
+
     /// Whether it is what a registration or a waiver speaks of, by the proof that this asks for.
     #[must_use]
     pub fn meets(&self, demands: &[Demand]) -> bool {

@@ -184,10 +184,10 @@ impl<'a> Subject<'a> {
         self.family_imports().next().is_some() || self.gets_at_a_family()
     }
 
-    /// Whether it is not the kernel's own, and does not claim to be where nothing was named that could prove it.
+    /// Whether it is not the kernel's own, as far as that was asked.
     #[must_use]
     pub fn is_from_elsewhere(&self) -> bool {
-        !self.is_kernels_own() && !self.context.trust.leaves_to_claim(self.facts)
+        self.candidate.is_from_elsewhere()
     }
 
     /// Whether it is proven to be the kernel's own.

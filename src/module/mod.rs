@@ -77,6 +77,8 @@ pub struct ModuleFacts {
     pub lookups: Lookups,
     /// The names of what it finds so and does not import, as imports.
     pub found: Vec<Import>,
+    /// Whether it was looked for ways to others' symbols that no import tells of, as is done with what is not the kernel's own.
+    pub hidden_ways: bool,
     /// Whether it has a table of the versions of what it imports.
     pub versioned: bool,
     /// The signature appended to it, not verified.
@@ -154,7 +156,7 @@ impl ModuleFacts {
                 exports::read_before_modpost(&elf, symbols, &mut problems),
             ),
         };
-        let lookups = symbols.filter(|symbols| lookup::has_finders(symbols, &|_| false));
+        let lookups = symbols.filter(|_| lookup::are_in(&imports));
         let lookups = lookups.map(|symbols| lookup::read(&elf, &symbols, &|_| false)).unwrap_or_default();
         Ok(Self {
             stage,
@@ -166,6 +168,7 @@ impl ModuleFacts {
             lookups,
             imports,
             versioned: versions::are_in(&elf),
+            hidden_ways: false,
             signature,
             build_id: build_id(&elf),
             debug_info: elf.named(b".debug_info").next().is_some(),
@@ -196,6 +199,7 @@ impl ModuleFacts {
     /// Reads from the same bytes by which ways it may get at others' symbols that no import tells of, beyond what it finds by
     /// the kernel's own functions.
     pub fn read_hidden_ways(&mut self, bytes: Bytes<'_>) {
+        self.hidden_ways = true;
         let Ok(elf) = Elf::parse(self.signature.as_ref().map_or(bytes, |signature| bytes.up_to(signature.offset)))
         else {
             return;

@@ -1,26 +1,34 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a module's data holds before it runs: pointers and names.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use object::elf::{SHT_NOBITS, STT_OBJECT};
 
 use crate::limits;
-use crate::module::elf::{Elf, Symbols, until_nul};
+use crate::module::elf::{Elf, Section, Symbols, until_nul};
 use crate::module::graph::{Place, Referent, in_data, is_code, is_written, symbols_of};
 use crate::text;
 
 /// All data that is loaded.
 pub(super) struct Data<'e, 'd> {
     elf: &'e Elf<'d>,
-    /// What stands where.
-    pointers: BTreeMap<Place, Referent>,
+    symbols: &'e Symbols<'d>,
+    /// Read when something hangs on it: most names stand where they are passed.
+    pointers: OnceCell<Pointers>,
+}
+
+/// What stands where.
+#[derive(Default)]
+struct Pointers {
+    by_place: BTreeMap<Place, Referent>,
     /// Where objects end that have a size, by where they begin.
     objects: BTreeMap<Place, u64>,
     /// Places of data that whoever loads the module may set.
     parameters: BTreeSet<Place>,
     /// Places whose address stands in data.
-    pub(super) pointed_at: BTreeSet<Place>,
+    pointed_at: BTreeSet<Place>,
 }
 
 /// Tables of all functions, or of places in them, for those who patch code, unwind the stack or warn: that one is there says
@@ -51,47 +59,37 @@ const PARAMETERS: &[u8] = b"__param";
 /// Bytes of an object that no symbol tells the size of.
 const UNSIZED: u64 = 4096;
 
-impl<'e, 'd> Data<'e, 'd> {
-    pub(super) fn read(elf: &'e Elf<'d>, symbols: &Symbols<'_>) -> Self {
-        let mut data = Self {
-            elf,
-            pointers: BTreeMap::new(),
-            objects: BTreeMap::new(),
-            parameters: BTreeSet::new(),
-            pointed_at: BTreeSet::new(),
-        };
-        for (index, section) in elf.sections().iter().enumerate() {
-            let Ok(number) = u32::try_from(index) else { continue };
-            if !section.allocated() || is_code(elf, number) || OF_ALL.contains(&section.name) {
-                continue;
-            }
+impl Pointers {
+    fn read(elf: &Elf<'_>, symbols: &Symbols<'_>) -> Self {
+        let mut pointers = Self::default();
+        for (index, section) in sections(elf) {
             for reference in in_data(elf, symbols, index).unwrap_or_default() {
                 if let Referent::Place(place) = reference.to {
                     if section.name == PARAMETERS {
-                        data.parameters.insert(place);
+                        pointers.parameters.insert(place);
                     }
-                    data.pointed_at.insert(place);
+                    pointers.pointed_at.insert(place);
                 }
-                data.pointers.insert(reference.from, reference.to);
+                pointers.by_place.insert(reference.from, reference.to);
             }
         }
         for (place, symbol) in symbols_of(symbols) {
             if symbol.kind == STT_OBJECT && symbol.size > 0 {
                 let end = place.offset.saturating_add(symbol.size);
-                data.objects.entry(place).and_modify(|old| *old = end.max(*old)).or_insert(end);
+                pointers.objects.entry(place).and_modify(|old| *old = end.max(*old)).or_insert(end);
             }
         }
         // What `module_param_string()` sets is named by a structure of its own that the parameter points to.
-        let named: Vec<Place> = data.parameters.iter().copied().collect();
+        let named: Vec<Place> = pointers.parameters.iter().copied().collect();
         for place in named {
-            let of_it: Vec<Place> = data.all_in(data.object(place)).filter_map(|(_, to)| as_place(to)).collect();
-            data.parameters.extend(of_it);
+            let of_it: Vec<Place> =
+                pointers.all_in(pointers.object(place)).filter_map(|(_, to)| as_place(to)).collect();
+            pointers.parameters.extend(of_it);
         }
-        data
+        pointers
     }
 
-    /// Where the object begins and ends that a place is in.
-    pub(super) fn object(&self, place: Place) -> (Place, u64) {
+    fn object(&self, place: Place) -> (Place, u64) {
         match self.objects.range(..=place).next_back() {
             Some((begin, end)) if begin.section == place.section && place.offset < *end => (*begin, *end),
             _ => {
@@ -102,20 +100,63 @@ impl<'e, 'd> Data<'e, 'd> {
         }
     }
 
-    /// What stands at a place.
-    pub(super) fn pointer(&self, place: Place) -> Option<Referent> {
-        self.pointers.get(&place).copied()
+    fn all_in(&self, (begin, end): (Place, u64)) -> impl Iterator<Item = (Place, Referent)> {
+        let end = Place { offset: end.max(begin.offset), ..begin };
+        self.by_place.range(begin..end).map(|(at, to)| (*at, *to))
+    }
+}
+
+/// The sections of data that say something.
+fn sections<'e, 'd>(elf: &'e Elf<'d>) -> impl Iterator<Item = (usize, &'e Section<'d>)> {
+    elf.sections().iter().enumerate().filter(|(index, section)| {
+        let is_code = u32::try_from(*index).is_ok_and(|index| is_code(elf, index));
+        section.allocated() && !is_code && !OF_ALL.contains(&section.name)
+    })
+}
+
+impl<'e, 'd> Data<'e, 'd> {
+    pub(super) fn new(elf: &'e Elf<'d>, symbols: &'e Symbols<'d>) -> Self {
+        Self { elf, symbols, pointers: OnceCell::new() }
     }
 
-    /// All pointers, with where they stand.
-    pub(super) fn all(&self) -> impl Iterator<Item = (Place, Referent)> {
-        self.pointers.iter().map(|(at, to)| (*at, *to))
+    fn pointers(&self) -> &Pointers {
+        self.pointers.get_or_init(|| Pointers::read(self.elf, self.symbols))
+    }
+
+    /// Places whose address stands in data.
+    pub(super) fn pointed_at(&self) -> &BTreeSet<Place> {
+        &self.pointers().pointed_at
+    }
+
+    /// The undefined symbols that stand in data and are wanted, by their indices, with where they do.
+    pub(super) fn imports(&self, is_wanted: &dyn Fn(u32) -> bool) -> Vec<(Place, Referent)> {
+        let mut imports = Vec::new();
+        for (index, _) in sections(self.elf) {
+            let Ok(section) = u32::try_from(index) else { continue };
+            let relocations = self.elf.many_relocations(index).unwrap_or_default();
+            let wanted = relocations.iter().filter(|relocation| is_wanted(relocation.symbol));
+            imports.extend(
+                wanted.map(|relocation| {
+                    (Place { section, offset: relocation.offset }, Referent::Import(relocation.symbol))
+                }),
+            );
+        }
+        imports
+    }
+
+    /// Where the object begins and ends that a place is in.
+    pub(super) fn object(&self, place: Place) -> (Place, u64) {
+        self.pointers().object(place)
+    }
+
+    /// What stands at a place.
+    pub(super) fn pointer(&self, place: Place) -> Option<Referent> {
+        self.pointers().by_place.get(&place).copied()
     }
 
     /// All that stands in an object.
-    pub(super) fn all_in(&self, (begin, end): (Place, u64)) -> impl Iterator<Item = (Place, Referent)> {
-        let end = Place { offset: end.max(begin.offset), ..begin };
-        self.pointers.range(begin..end).map(|(at, to)| (*at, *to))
+    pub(super) fn all_in(&self, object: (Place, u64)) -> impl Iterator<Item = (Place, Referent)> {
+        self.pointers().all_in(object)
     }
 
     /// Whether the module, or who loads it, may change what is at a place.
@@ -125,7 +166,7 @@ impl<'e, 'd> Data<'e, 'd> {
 
     /// Whether who loads the module may set what is at a place.
     pub(super) fn is_parameter(&self, place: Place) -> bool {
-        self.parameters.contains(&place)
+        self.pointers().parameters.contains(&place)
     }
 
     pub(super) fn is_code(&self, place: Place) -> bool {

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The kernel's functions by which a module finds others while it runs, and where each is told which.
 
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
 use serde::Serialize;
 
 /// What a function gives who calls it.
@@ -60,7 +63,7 @@ const FILTERS: &[&str] =
     &["ftrace_set_filter", "ftrace_set_filter_ip", "ftrace_set_filter_ips", "ftrace_set_global_filter"];
 
 /// All by name: what kernels from 5.10 to 7.2 export, and what older ones and vendors' do.
-const FINDERS: [Finder; 28] = [
+static FINDERS: [Finder; 28] = [
     // Its fourth argument is where the probe is to be (`kernel/trace/trace_kprobe.c`, 7.2).
     finder("__kprobe_event_gen_cmd_start", Gives::Hook, Told::Name(3)),
     finder("__symbol_get", Gives::Address, Told::Name(0)),
@@ -95,9 +98,11 @@ const FINDERS: [Finder; 28] = [
     finder("sprint_symbol_no_offset", Gives::Names, Told::Nothing),
 ];
 
-/// The function of this name, if it is one.
+/// The function of this name, if it is one. Every import of every module is asked for.
 pub(super) fn find(name: &str) -> Option<&'static Finder> {
-    FINDERS.binary_search_by_key(&name, |finder| finder.name).ok().and_then(|index| FINDERS.get(index))
+    static BY_NAME: OnceLock<HashMap<&str, &Finder>> = OnceLock::new();
+    let by_name = BY_NAME.get_or_init(|| FINDERS.iter().map(|finder| (finder.name, finder)).collect());
+    by_name.get(name).copied()
 }
 
 /// Whether it gives addresses by names.

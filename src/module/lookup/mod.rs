@@ -126,7 +126,12 @@ impl Lookups {
 /// Others' functions that hand out what one of the kernel's gives, by name.
 pub(super) type More<'m> = &'m dyn Fn(&str) -> bool;
 
-/// Whether a module imports anything by which it could find something.
+/// Whether any of a module's imports is one by which it could find something.
+pub(super) fn are_in(imports: &[Import]) -> bool {
+    imports.iter().any(|import| finder::find(&import.name).is_some())
+}
+
+/// The same of a symbol table.
 pub(super) fn has_finders(symbols: &Symbols<'_>, more: More<'_>) -> bool {
     let mut undefined = symbols.iter().filter(Symbol::is_undefined);
     undefined.any(|symbol| {
@@ -138,10 +143,12 @@ pub(super) fn has_finders(symbols: &Symbols<'_>, more: More<'_>) -> bool {
 pub(super) fn read(elf: &Elf<'_>, symbols: &Symbols<'_>, more: More<'_>) -> Lookups {
     let finders = Finders::of(symbols, more);
     let exported: Vec<Place> = exports::places(elf, symbols).into_iter().filter_map(|(_, place)| place).collect();
-    let data = Data::read(elf, symbols);
+    let data = Data::new(elf, symbols);
     let read = |extent| {
-        let mut program = Program::read(elf, symbols, &exported, extent)?;
-        program.open_up(&data.pointed_at);
+        let mut program = Program::read(elf, symbols, &exported, &extent)?;
+        if let Extent::Whole = extent {
+            program.open_up(data.pointed_at());
+        }
         let calls = Reader { program: &program, data: &data, finders: &finders, class: elf.machine.class }.calls();
         Some((calls, program.lacks()))
     };

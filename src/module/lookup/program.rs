@@ -83,7 +83,7 @@ const POINTERS: [&str; 2] = ["__x86_indirect_", "__llvm_retpoline_"];
 
 impl Program {
     /// Reads code. Nothing if nobody here can read it.
-    pub(super) fn read(elf: &Elf<'_>, symbols: &Symbols<'_>, exported: &[Place], extent: Extent<'_>) -> Option<Self> {
+    pub(super) fn read(elf: &Elf<'_>, symbols: &Symbols<'_>, exported: &[Place], extent: &Extent<'_>) -> Option<Self> {
         let code = Code::of(elf.machine, symbols)?;
         let calling = match code {
             Code::X86(64) => &x86::CALLING_64,
@@ -317,8 +317,8 @@ impl<'s> Section<'s> {
 /// parts of a function into another section.
 fn around(sections: &[Section<'_>], is_wanted: &dyn Fn(u32) -> bool) -> BTreeSet<Key> {
     let mut wanted: BTreeSet<Key> = BTreeSet::new();
-    // From which piece something leads to which place, where that is not the begin of one.
-    let mut into: BTreeMap<Key, BTreeSet<Key>> = BTreeMap::new();
+    // From which piece something leads into the middle of which.
+    let mut into: Vec<(Key, Key)> = Vec::new();
     for section in sections {
         for relocation in &section.relocations {
             let Some(from) = section.piece(relocation.offset) else { continue };
@@ -329,16 +329,19 @@ fn around(sections: &[Section<'_>], is_wanted: &dyn Fn(u32) -> bool) -> BTreeSet
             let Some(Referent::Place(to)) = referent(section.symbols, relocation.symbol, addend) else { continue };
             // It counts from the end of the instruction, at most so many bytes behind the field.
             const FIELD: u64 = 8;
-            let target = sections.iter().find(|section| section.index == to.section);
+            let Some(target) = sections.iter().find(|section| section.index == to.section) else { continue };
             for offset in [to.offset, to.offset.saturating_add(4), to.offset.saturating_add(FIELD)] {
-                let piece = target.and_then(|target| target.piece(offset)).filter(|begin| *begin != offset);
-                into.entry((to.section, piece.unwrap_or_default())).or_default().insert((section.index, from));
+                let piece = target.piece(offset).filter(|begin| *begin != offset);
+                into.extend(piece.map(|piece| ((to.section, piece), (section.index, from))));
             }
         }
     }
+    into.sort_unstable();
+    into.dedup();
     let mut open: Vec<Key> = wanted.iter().copied().collect();
     while let Some(piece) = open.pop() {
-        for from in into.get(&piece).into_iter().flatten() {
+        let first = into.partition_point(|(of, _)| *of < piece);
+        for (_, from) in into.iter().skip(first).take_while(|(of, _)| *of == piece) {
             if wanted.insert(*from) {
                 open.push(*from);
             }

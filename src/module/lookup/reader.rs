@@ -85,7 +85,7 @@ impl Reader<'_, '_, '_> {
                 at: step.at,
             }));
         }
-        for (at, to) in self.data.all() {
+        for (at, to) in self.data.imports(&|symbol| self.finders.by_symbol.contains_key(&symbol)) {
             calls.extend(self.finder(to).map(|(name, gives)| Lookup {
                 by: name.into(),
                 gives,

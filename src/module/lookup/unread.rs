@@ -11,7 +11,7 @@ use crate::module::graph::{Place, Referent, in_data, is_code, symbols_of};
 
 /// The calls of a module: each is taken to be told all to which the function refers that it is in.
 pub(super) fn calls(elf: &Elf<'_>, symbols: &Symbols<'_>, finders: &Finders<'_>) -> Vec<Lookup> {
-    let data = Data::read(elf, symbols);
+    let data = Data::new(elf, symbols);
     let mut ends: BTreeMap<Place, u64> = BTreeMap::new();
     for (place, symbol) in symbols_of(symbols).filter(|(_, symbol)| symbol.size > 0) {
         ends.insert(place, place.offset.saturating_add(symbol.size));

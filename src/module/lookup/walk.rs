@@ -17,7 +17,7 @@ pub(in crate::module) fn walks_modules(elf: &Elf<'_>, symbols: &Symbols<'_>) -> 
     let is_of_it =
         |symbol: u32| symbols.get(symbol as usize).is_some_and(|symbol| own.contains(&u32::from(symbol.section)));
     // Most code has nothing to do with it, and need not be read.
-    let Some(program) = Program::read(elf, symbols, &[], Extent::Around(&is_of_it)) else { return false };
+    let Some(program) = Program::read(elf, symbols, &[], &Extent::Around(&is_of_it)) else { return false };
     let list = program.word..program.word * 3;
     let within = |bytes: std::ops::Range<u64>| {
         let places = own.iter().map(move |section| {
@@ -30,7 +30,7 @@ pub(in crate::module) fn walks_modules(elf: &Elf<'_>, symbols: &Symbols<'_>) -> 
         return true;
     }
     // By the address of the whole, in a function that takes it.
-    let data = Data::read(elf, symbols);
+    let data = Data::new(elf, symbols);
     let functions: BTreeSet<Place> =
         within(0..1).filter_map(|index| program.function(program.steps.get(index)?.at)).collect();
     let is_list = |place: &Place| own.contains(&place.section) && list.contains(&place.offset);

@@ -70,6 +70,7 @@ pub fn judge(bytes: &[u8], context: &Context<'_>) -> Said {
                 facts,
                 proof: None,
                 signature: None,
+                claims: false,
                 private: PrivateUse::default(),
             };
             context.judge(&mutant).findings
