@@ -5,23 +5,24 @@
 use std::collections::BTreeSet;
 
 use super::Gathered;
-use crate::allowlist::Allowlists;
+use crate::allowlist::{Allowlists, Family, Policy};
 use crate::gate::PrivateUse;
 use crate::module::debug::{DebugError, DebugInfo, HandledTypes};
 use crate::module::sites::Sites;
 use crate::module::{Bytes, ModuleFacts};
+use crate::tier;
 
 impl Gathered {
     /// Looks into all modules that are not the kernel's own.
     pub(super) fn read_private_use(&mut self, allowlists: &Allowlists) {
         let policy = &allowlists.policy;
-        let types: BTreeSet<String> = policy.judged().flat_map(|family| &family.private_types).cloned().collect();
         let elsewhere = self.modules.iter().enumerate().filter(|(_, module)| module.is_from_elsewhere());
         let elsewhere = elsewhere.map(|(index, _)| index);
         let is_members = |name: &str| policy.family_of(name, None).is_some_and(|family| !family.watch_only);
         let read = self.again(&elsewhere.collect(), &|index, bytes| {
             let facts = &self.modules.get(index)?.facts;
             let sites = Sites::read(bytes).ok()??;
+            let types = self.private_types(policy, facts);
             let handled = match self.handled(index, facts, bytes, &sites, &types) {
                 Ok(handled) => Some(handled),
                 Err(DebugError::None) => None,
@@ -36,6 +37,19 @@ impl Gathered {
         }
     }
 
+    /// The private types of those families that a module has nothing to do with: of the others other rules speak.
+    fn private_types(&self, policy: &Policy, facts: &ModuleFacts) -> BTreeSet<String> {
+        let asks_for = |family: &Family| {
+            facts.asks_for().any(|import| {
+                let membership = tier::membership(policy, &import.name, self.exports.get(&import.name));
+                let leads = self.reach.of(&import.name).iter().any(|way| way.owes && *way.family == *family.name);
+                leads || membership.is_some_and(|membership| membership.family == family.name)
+            })
+        };
+        let families = policy.judged().filter(|family| !family.private_types.is_empty() && !asks_for(family));
+        families.flat_map(|family| &family.private_types).cloned().collect()
+    }
+
     fn handled(
         &self,
         index: usize,
@@ -44,6 +58,9 @@ impl Gathered {
         sites: &Sites<'_>,
         types: &BTreeSet<String>,
     ) -> Result<HandledTypes, DebugError> {
+        if types.is_empty() {
+            return Ok(HandledTypes::default());
+        }
         if facts.debug_info {
             return DebugInfo::load(bytes)?.handled_types(types);
         }
