@@ -17,8 +17,8 @@ use crate::text;
 
 /// A piece of a section's code, from one place where something begins to the next.
 pub(super) struct Piece<'p> {
-    section: u32,
-    symbols: &'p Symbols<'p>,
+    pub(super) section: u32,
+    pub(super) symbols: &'p Symbols<'p>,
     pub(super) code: &'p [u8],
     /// Where it begins, in bytes of the section.
     pub(super) begin: u64,
