@@ -143,11 +143,6 @@ impl Gathered {
         let is_opaque = |facts: &ModuleFacts| !facts.exports.is_empty() && !graph::is_readable(facts.machine);
         let is_named =
             |facts: &ModuleFacts| is_opaque(facts) || facts.name.as_ref().is_some_and(|name| allowlists.names(name));
-        let is_from_elsewhere = |facts: &ModuleFacts, origin: Origin<'_>| {
-            let is_placed = || facts.name.as_ref().is_some_and(|name| trust.place(origin, name).is_some());
-            // Where nothing could be in its place, what it claims stands until its signature says more.
-            !facts.claims_intree() || (trust.has_places() && !is_placed())
-        };
         let asking = |facts: &ModuleFacts, origin: Origin<'_>| {
             let gets_at_one = gets_at_one(facts);
             let needs_proof = gets_at_one || is_named(facts) || is_dubious(policy, facts);
@@ -160,7 +155,6 @@ impl Gathered {
                         && (named.asks_for_keys()
                             || facts.name.as_ref().is_none_or(|name| trust.place(origin, name).is_none())
                             || facts.name.as_ref().is_some_and(|name| allowlists.asks_for_content(name)))),
-                hidden_ways: inputs.to_judge && is_from_elsewhere(facts, origin),
                 graph: (inputs.to_judge && gets_at_one && !facts.exports.is_empty()).then(|| {
                     // What is not the kernel's own after all is read once more.
                     let is_own = facts.name.as_ref().is_some_and(|name| trust.place(origin, name).is_some());
@@ -190,7 +184,8 @@ impl Gathered {
             let origin = source.origin(&path, &packages);
             let signature = facts.digests.is_some().then(|| trust.verify(origin, &facts)).flatten();
             let name = facts.name_or_of(&path);
-            let proof = needs_proof(&facts).then(|| trust.prove(origin, &name, signature.as_ref())).flatten();
+            // What is in its place is the kernel's own, whether or not anything else asks for a proof.
+            let proof = trust.prove(origin, &name, signature.as_ref());
             (Candidate { path, facts, proof, signature, private: PrivateUse::default() }, source)
         };
         let mut read = Read { modules: Vec::new(), files: files.len(), errors: &mut errors };
@@ -244,10 +239,10 @@ impl Gathered {
 
     /// Follows what the modules' exports lead to.
     pub fn follow(&mut self, allowlists: &Allowlists) {
+        self.read_private_use(allowlists);
         self.oracles = follow::follow(self, allowlists, Aim::Oracles);
         self.ask_oracles(allowlists);
         self.reach = follow::follow(self, allowlists, Aim::Families);
-        self.read_private_use(allowlists);
     }
 
     /// Reads what modules find by what others hand out.
@@ -449,4 +444,54 @@ fn read_references(named: &[PathBuf], among: &[PathBuf]) -> Result<(ExportTable,
         }
     }
     Ok((exports, references))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::allowlist::Folder;
+
+    const HARMLESS: &[u8] = include_bytes!("../../testdata/7.2/sg_harmless.ko");
+    const WALKS: &[u8] = include_bytes!("../../testdata/7.2/hidden/sg_hide_modules_list.ko");
+
+    fn read(module: &Path, named: &Named) -> Gathered {
+        let inputs = Inputs {
+            paths: vec![module.to_owned()],
+            symvers: Vec::new(),
+            cross_check: false,
+            verify_all: false,
+            context: Vec::new(),
+            debug_dirs: Vec::new(),
+            to_judge: true,
+        };
+        Gathered::read(&inputs, named, &Allowlists::of(&Folder::embedded(), &[], &crate::gate::rules::ids()).unwrap())
+            .unwrap()
+    }
+
+    #[test]
+    fn what_is_in_its_place_is_the_kernels_own_whatever_it_does() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("modules.order"), "sg_harmless.o\n").unwrap();
+        fs::write(folder.path().join("modules.builtin"), "").unwrap();
+        let module = folder.path().join("sg_harmless.ko");
+        fs::write(&module, HARMLESS).unwrap();
+        let gathered = read(&module, &Named { builds: vec![folder.path().to_owned()], ..Named::default() });
+        assert!(matches!(gathered.modules[0].proof, Some(Proof::Place(_))));
+    }
+
+    #[test]
+    fn a_claim_hides_nothing_where_a_key_could_prove_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let module = folder.path().join("sg_hide_modules_list.ko");
+        let tag = b"retpoline=Y\0";
+        let at = WALKS.windows(tag.len()).position(|bytes| bytes == tag).unwrap();
+        let claims = [&WALKS[..at], b"intree=Y\0\0\0\0", &WALKS[at + tag.len()..]].concat();
+        fs::write(&module, claims).unwrap();
+        let key = PathBuf::from("testdata/keys/test.x509");
+        let walks = |named: &Named| read(&module, named).modules[0].facts.lookups.walks_modules;
+        assert!(walks(&Named { keys: vec![key], ..Named::default() }));
+        assert!(!walks(&Named::default()));
+    }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a module that is not the kernel's own does without asking for a symbol: it handles others' private types, or has a
-//! copy of their functions.
+//! What a module that is not the kernel's own does without asking for a symbol: it handles others' private types, has a copy
+//! of their functions, or goes along the list of modules.
 
 use std::collections::BTreeSet;
 
@@ -21,16 +21,18 @@ impl Gathered {
         let is_members = |name: &str| policy.family_of(name, None).is_some_and(|family| !family.watch_only);
         let read = self.again(&elsewhere.collect(), &|index, bytes| {
             let facts = &self.modules.get(index)?.facts;
-            let sites = Sites::read(bytes).ok()??;
+            let walks_modules = facts.is_walking_modules(bytes);
+            let Ok(Some(sites)) = Sites::read(bytes) else { return Some((walks_modules, PrivateUse::default())) };
             let handled = match self.handled(index, facts, bytes, &sites, &types) {
                 Ok(handled) => Some(handled),
                 Err(DebugError::None) => None,
                 Err(_) => Some(HandledTypes { handled: Vec::new(), seen: 0, of: 1 }),
             };
-            Some(PrivateUse { handled, copied: sites.functions(&is_members) })
+            Some((walks_modules, PrivateUse { handled, copied: sites.functions(&is_members) }))
         });
-        for (index, private) in read {
-            if let (Some(module), Some(private)) = (self.modules.get_mut(index), private) {
+        for (index, read) in read {
+            if let (Some(module), Some((walks_modules, private))) = (self.modules.get_mut(index), read) {
+                module.facts.lookups.walks_modules = walks_modules;
                 module.private = private;
             }
         }

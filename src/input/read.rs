@@ -30,8 +30,6 @@ pub struct Asked {
     pub digest: bool,
     /// What its exports lead to is read, so that it need not be unpacked again.
     pub graph: Option<Depth>,
-    /// It is looked for ways to others' symbols that no import tells of, as is done with what is not the kernel's own.
-    pub hidden_ways: bool,
 }
 
 /// What each module is asked, told by its facts and the file that it is read from: itself, or a package.
@@ -86,9 +84,6 @@ fn facts(bytes: Bytes<'_>, read: Reader, asking: &AskingFacts<'_>) -> Result<Mod
     }
     if asked.cross_check {
         facts.cross_check(bytes);
-    }
-    if asked.hidden_ways {
-        facts.read_hidden_ways(bytes);
     }
     if let Some(depth) = asked.graph {
         facts.read_graph(bytes, depth);

@@ -193,16 +193,11 @@ impl ModuleFacts {
         self.graph = Graph::read(bytes, depth).ok().map(Arc::new);
     }
 
-    /// Reads from the same bytes by which ways it may get at others' symbols that no import tells of, beyond what it finds by
-    /// the kernel's own functions.
-    pub fn read_hidden_ways(&mut self, bytes: Bytes<'_>) {
-        let Ok(elf) = Elf::parse(self.signature.as_ref().map_or(bytes, |signature| bytes.up_to(signature.offset)))
-        else {
-            return;
-        };
-        if let Some(symbols) = elf.first_symbols() {
-            self.lookups.walks_modules = lookup::walks_modules(&elf, &symbols);
-        }
+    /// Whether it goes along the kernel's list of modules, by the same bytes.
+    #[must_use]
+    pub fn is_walking_modules(&self, bytes: Bytes<'_>) -> bool {
+        let elf = Elf::parse(self.signature.as_ref().map_or(bytes, |signature| bytes.up_to(signature.offset)));
+        elf.is_ok_and(|elf| elf.first_symbols().is_some_and(|symbols| lookup::walks_modules(&elf, &symbols)))
     }
 
     /// What it finds while it runs, by the same bytes, if it may find things by these functions of others, too.
