@@ -84,7 +84,6 @@ fn step(piece: &Piece<'_>, instruction: u32, offset: u64, relocation: Option<Rel
 fn effects(instruction: u32, told: Option<Referent>, kind: Option<u32>) -> Vec<Effect> {
     let register = |shift: u32| (instruction >> shift & 31) as Register;
     let (to, from, other) = (register(0), register(5), register(16));
-    let value = |register| if register == STACK { Source::Number } else { Source::register(register, Some(0)) };
     let number = i64::from(instruction >> 10 & 0xfff);
     let is = |wanted: object::elf::RelocationType| kind == Some(wanted.0);
     let anywhere = |register| Memory { base: Base::Register(register), offset: None };
@@ -94,9 +93,7 @@ fn effects(instruction: u32, told: Option<Referent>, kind: Option<u32>) -> Vec<E
         }
         _ => Memory { base: Base::Register(from), offset: Some(number) },
     };
-    // Of LDUR and its like, and of pairs.
-    let signed = i64::from((instruction << 11).cast_signed() >> 23);
-    let pair = i64::from((instruction << 10).cast_signed() >> 25) * 8;
+    let (signed, pair) = (nine_bits(instruction), seven_bits(instruction) * 8);
     match instruction {
         // ADD (immediate), of 64 bits
         it if it & 0xff80_0000 == 0x9100_0000 => {
@@ -186,6 +183,21 @@ fn effects(instruction: u32, told: Option<Referent>, kind: Option<u32>) -> Vec<E
             }
             effects
         }
+        // Data processing, by numbers and by registers; conditional comparisons have flags where others have a register.
+        it if it >> 26 & 0b111 == 0b100 || (it >> 25 & 0b111 == 0b101 && it & 0x1fe0_0000 != 0x1a40_0000) => {
+            // With 31 it only compares, or it is the stack pointer in a way that no compiler uses.
+            if to == STACK { Vec::new() } else { vec![Effect::Writes(to, Source::Unknown)] }
+        }
+        it => rarer(it),
+    }
+}
+
+/// What other loads and stores change, and what reads registers that are not general.
+fn rarer(instruction: u32) -> Vec<Effect> {
+    let register = |shift: u32| (instruction >> shift & 31) as Register;
+    let (to, from, other) = (register(0), register(5), register(16));
+    let signed = nine_bits(instruction);
+    match instruction {
         // LDAPUR and STLUR
         it if it & 0x3f20_0c00 == 0x1900_0000 => {
             let memory = Memory { base: Base::Register(from), offset: Some(signed) };
@@ -195,7 +207,7 @@ fn effects(instruction: u32, told: Option<Referent>, kind: Option<u32>) -> Vec<E
             }
         }
         // Exclusive, acquiring and releasing ones, and CAS
-        it if it & 0x3f00_0000 == 0x0800_0000 => ordered(it, &value),
+        it if it & 0x3f00_0000 == 0x0800_0000 => ordered(it),
         // SWP, LDADD and others; LDAPR, which stores nothing
         it if it & 0x3f20_0c00 == 0x3820_0000 => {
             let memory = Memory { base: Base::Register(from), offset: Some(0) };
@@ -232,7 +244,7 @@ fn effects(instruction: u32, told: Option<Referent>, kind: Option<u32>) -> Vec<E
                 effects.extend([to, register(10)].map(|to| Effect::Writes(to, Source::Number)));
             }
             if matches!(it >> 23 & 0b11, 0b01 | 0b11) {
-                effects.push(Effect::Writes(from, Source::register(from, Some(pair / 8 * size))));
+                effects.push(Effect::Writes(from, Source::register(from, Some(seven_bits(instruction) * size))));
             }
             effects
         }
@@ -247,13 +259,23 @@ fn effects(instruction: u32, told: Option<Referent>, kind: Option<u32>) -> Vec<E
         {
             vec![Effect::Writes(to, Source::Unknown)]
         }
-        // Data processing, by numbers and by registers; conditional comparisons have flags where others have a register.
-        it if it >> 26 & 0b111 == 0b100 || (it >> 25 & 0b111 == 0b101 && it & 0x1fe0_0000 != 0x1a40_0000) => {
-            // With 31 it only compares, or it is the stack pointer in a way that no compiler uses.
-            if to == STACK { Vec::new() } else { vec![Effect::Writes(to, Source::Unknown)] }
-        }
         _ => Vec::new(),
     }
+}
+
+/// The value of a register where 31 is none.
+fn value(register: Register) -> Source {
+    if register == STACK { Source::Number } else { Source::register(register, Some(0)) }
+}
+
+/// The distance of LDUR and its like.
+fn nine_bits(instruction: u32) -> i64 {
+    i64::from((instruction << 11).cast_signed() >> 23)
+}
+
+/// That of pairs, in registers' sizes.
+fn seven_bits(instruction: u32) -> i64 {
+    i64::from((instruction << 10).cast_signed() >> 25)
 }
 
 /// Whether a load or store is as wide as an address.
@@ -274,7 +296,7 @@ fn narrow(instruction: u32, to: Register) -> Option<Effect> {
 }
 
 /// What loads and stores change that are exclusive, or ordered.
-fn ordered(instruction: u32, value: &dyn Fn(Register) -> Source) -> Vec<Effect> {
+fn ordered(instruction: u32) -> Vec<Effect> {
     let register = |shift: u32| (instruction >> shift & 31) as Register;
     let bit = |at: u32| instruction >> at & 1 == 1;
     let (to, second, from, status) = (register(0), register(10), register(5), register(16));
@@ -297,7 +319,7 @@ fn ordered(instruction: u32, value: &dyn Fn(Register) -> Source) -> Vec<Effect> 
         }
         // STXP
         (true, false, false) if bit(31) => {
-            Vec::from_iter(bit(30).then(|| [stored(to, 0), stored(second, 8)]).into_iter().flatten())
+            bit(30).then(|| [stored(to, 0), stored(second, 8)]).into_iter().flatten().collect()
         }
         // CASP
         (true, false, _) => {
