@@ -283,7 +283,7 @@ fn many(instruction: u32, base: Register) -> Vec<Effect> {
 }
 
 /// The addend that stands in an instruction (ELF for the Arm architecture, 5.6.1).
-fn addend(kind: u32, field: u32) -> i64 {
+pub(super) fn addend(kind: u32, field: u32) -> i64 {
     match elf::RelocationType(kind) {
         elf::R_ARM_CALL | elf::R_ARM_JUMP24 | elf::R_ARM_PC24 | elf::R_ARM_PLT32 => {
             i64::from((field << 8).cast_signed() >> 8) * 4 + 8
