@@ -230,4 +230,26 @@ mod tests {
         let lookups = read(&elf, &elf.first_symbols().unwrap(), &|_| false);
         assert_eq!(Vec::from_iter(lookups.names()), ["dma_buf_get", "printk"]);
     }
+
+    #[test]
+    fn what_is_told_more_names_than_anybody_looks_up_is_told_others_too() {
+        let mut object = Object::new(BinaryFormat::Elf, Architecture::I386, Endianness::Little);
+        let data = object.add_section(Vec::new(), ".rodata".into(), SectionKind::ReadOnlyData);
+        let names: Vec<u8> = (0..2 * reader::NAMES).flat_map(|number| format!("n{number}\0").into_bytes()).collect();
+        object.append_section_data(data, &names, 1);
+        let table = add_symbol(&mut object, "table", SymbolSection::Section(data), 0, names.len() as u64);
+        object.symbol_mut(table).kind = SymbolKind::Data;
+        let code = object.add_section(Vec::new(), ".text".into(), SectionKind::Text);
+        // lea eax, [table + ecx]; call __symbol_get; ret
+        function(&mut object, code, "get", &[0x8d, 0x81, 0, 0, 0, 0, 0xe8, 0, 0, 0, 0, 0xc3]);
+        let finder = add_symbol(&mut object, "__symbol_get", SymbolSection::Undefined, 0, 0);
+        for (offset, symbol, r_type, addend) in [(2, table, elf::R_386_32, 0), (7, finder, elf::R_386_PC32, -4)] {
+            let flags = RelocationFlags::Elf { r_type };
+            object.add_relocation(code, Relocation { offset, symbol, addend, flags }).unwrap();
+        }
+        let bytes = object.write().unwrap();
+        let elf = Elf::parse(Bytes::in_memory(&bytes)).unwrap();
+        let lookups = read(&elf, &elf.first_symbols().unwrap(), &|_| false);
+        assert_eq!((lookups.names().len(), lookups.is_open()), (reader::NAMES, true));
+    }
 }

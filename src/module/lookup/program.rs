@@ -131,6 +131,13 @@ impl Program {
         Some(program)
     }
 
+    /// Takes so many values of those that may still be looked at; whether there were as many.
+    pub(super) fn spend(&self, values: usize) -> bool {
+        let left = self.left.get().checked_sub(values);
+        self.left.set(left.unwrap_or(0));
+        left.is_some()
+    }
+
     /// Notes that something hangs on code that was not read, if there is such.
     pub(super) fn look_elsewhere(&self) {
         self.lacks.set(self.lacks.get() || self.is_part);
