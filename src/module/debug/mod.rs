@@ -22,7 +22,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use gimli::SectionId;
-use object::elf::{ET_REL, SHT_SYMTAB};
+use object::elf::ET_REL;
 
 use super::bytes::Bytes;
 use super::elf::{Elf, ElfError, Symbols};
@@ -169,9 +169,7 @@ impl<'d> DebugInfo<'d> {
         }
         let units = Units::list(&sections, &budget(&sections))?;
         let has_shared = elf.named(b".gnu_debugaltlink").next().is_some();
-        let symbols = elf.sections().iter().find(|section| section.kind == SHT_SYMTAB);
-        let symbols = symbols.and_then(|table| elf.symbols(table));
-        Ok(Self { sections, symbols, asked: places.clone(), places, units, has_shared })
+        Ok(Self { sections, symbols: elf.first_symbols(), asked: places.clone(), places, units, has_shared })
     }
 
     /// What of it can't be seen.

@@ -183,11 +183,11 @@ impl<'e, 'd> Data<'e, 'd> {
     }
 
     /// All names in an object that holds them one behind the other.
-    pub(super) fn names_in(&self, (begin, end): (Place, u64)) -> Vec<&'d str> {
+    pub(super) fn names_in(&self, (begin, end): (Place, u64)) -> impl Iterator<Item = &'d str> + use<'d> {
         let data = self.elf.data_at(begin.section as usize).unwrap_or_default();
         let range = usize::try_from(begin.offset).ok().zip(usize::try_from(end.min(data.len() as u64)).ok());
         let bytes = range.and_then(|(begin, end)| data.get(begin..end)).unwrap_or_default();
-        bytes.split(|byte| *byte == 0).filter_map(text::symbol).collect()
+        bytes.split(|byte| *byte == 0).filter_map(text::symbol)
     }
 }
 

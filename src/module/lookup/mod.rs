@@ -187,3 +187,76 @@ pub fn is_oracle(name: &str) -> bool {
 pub fn is_pattern(name: &str) -> bool {
     name.contains(['*', '?', '['])
 }
+
+#[cfg(test)]
+mod tests {
+    use object::write::{Object, Relocation, SectionId, Symbol, SymbolId, SymbolSection};
+    use object::{
+        Architecture, BinaryFormat, Endianness, RelocationFlags, SectionKind, SymbolFlags, SymbolKind, SymbolScope, elf,
+    };
+
+    use super::*;
+    use crate::module::Bytes;
+
+    /// A function behind what is in a section already.
+    fn function(object: &mut Object<'_>, section: SectionId, name: &str, code: &[u8]) {
+        let value = object.append_section_data(section, code, 16);
+        add_symbol(object, name, SymbolSection::Section(section), value, code.len() as u64);
+    }
+
+    fn add_symbol(object: &mut Object<'_>, name: &str, section: SymbolSection, value: u64, size: u64) -> SymbolId {
+        let (name, kind, scope) = (name.into(), SymbolKind::Text, SymbolScope::Compilation);
+        object.add_symbol(Symbol { name, value, size, kind, scope, weak: false, section, flags: SymbolFlags::None })
+    }
+
+    #[test]
+    fn what_leads_into_the_middle_of_a_function_is_read_with_it() {
+        let mut object = Object::new(BinaryFormat::Elf, Architecture::I386, Endianness::Little);
+        let data = object.add_section(Vec::new(), ".rodata".into(), SectionKind::ReadOnlyData);
+        object.append_section_data(data, b"printk\0dma_buf_get\0", 1);
+        let hot = object.add_section(Vec::new(), ".text".into(), SectionKind::Text);
+        function(&mut object, hot, "before", &[0xc3]);
+        // mov eax, "printk"; call __symbol_get; ret
+        function(&mut object, hot, "hot", &[0xb8, 0, 0, 0, 0, 0xe8, 0, 0, 0, 0, 0xc3]);
+        let cold = object.add_section(Vec::new(), ".text.unlikely".into(), SectionKind::Text);
+        // mov eax, "dma_buf_get"; jmp to the call
+        function(&mut object, cold, "cold", &[0xb8, 0, 0, 0, 0, 0xe9, 0, 0, 0, 0]);
+        let finder = add_symbol(&mut object, "__symbol_get", SymbolSection::Undefined, 0, 0);
+        let (names, text) = (object.section_symbol(data), object.section_symbol(hot));
+        for (section, offset, symbol, r_type, addend) in [
+            (hot, 16 + 1, names, elf::R_386_32, 0),
+            (hot, 16 + 6, finder, elf::R_386_PC32, -4),
+            (cold, 1, names, elf::R_386_32, 7),
+            (cold, 6, text, elf::R_386_PC32, 16 + 5 - 4),
+        ] {
+            let flags = RelocationFlags::Elf { r_type };
+            object.add_relocation(section, Relocation { offset, symbol, addend, flags }).unwrap();
+        }
+        let bytes = object.write().unwrap();
+        let elf = Elf::parse(Bytes::in_memory(&bytes)).unwrap();
+        let lookups = read(&elf, &elf.first_symbols().unwrap(), &|_| false);
+        assert_eq!(Vec::from_iter(lookups.names()), ["dma_buf_get", "printk"]);
+    }
+
+    #[test]
+    fn what_is_told_more_names_than_anybody_looks_up_is_told_others_too() {
+        let mut object = Object::new(BinaryFormat::Elf, Architecture::I386, Endianness::Little);
+        let data = object.add_section(Vec::new(), ".rodata".into(), SectionKind::ReadOnlyData);
+        let names: Vec<u8> = (0..2 * reader::NAMES).flat_map(|number| format!("n{number}\0").into_bytes()).collect();
+        object.append_section_data(data, &names, 1);
+        let table = add_symbol(&mut object, "table", SymbolSection::Section(data), 0, names.len() as u64);
+        object.symbol_mut(table).kind = SymbolKind::Data;
+        let code = object.add_section(Vec::new(), ".text".into(), SectionKind::Text);
+        // lea eax, [table + ecx]; call __symbol_get; ret
+        function(&mut object, code, "get", &[0x8d, 0x81, 0, 0, 0, 0, 0xe8, 0, 0, 0, 0, 0xc3]);
+        let finder = add_symbol(&mut object, "__symbol_get", SymbolSection::Undefined, 0, 0);
+        for (offset, symbol, r_type, addend) in [(2, table, elf::R_386_32, 0), (7, finder, elf::R_386_PC32, -4)] {
+            let flags = RelocationFlags::Elf { r_type };
+            object.add_relocation(code, Relocation { offset, symbol, addend, flags }).unwrap();
+        }
+        let bytes = object.write().unwrap();
+        let elf = Elf::parse(Bytes::in_memory(&bytes)).unwrap();
+        let lookups = read(&elf, &elf.first_symbols().unwrap(), &|_| false);
+        assert_eq!((lookups.names().len(), lookups.is_open()), (reader::NAMES, true));
+    }
+}

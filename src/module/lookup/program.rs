@@ -12,13 +12,13 @@ use super::step::{Callee, Calling, Effect, Step};
 use super::values::MOST_OF_ALL;
 use super::{arm, arm64, x86};
 use crate::module::elf::{Elf, Relocation, Symbols};
-use crate::module::graph::{Code, Meant, Place, Referent, is_code, referent, symbols_of};
+use crate::module::graph::{Code, Meant, Place, Referent, is_code, referent, symbols_of, word};
 use crate::text;
 
 /// A piece of a section's code, from one place where something begins to the next.
 pub(super) struct Piece<'p> {
-    section: u32,
-    symbols: &'p Symbols<'p>,
+    pub(super) section: u32,
+    pub(super) symbols: &'p Symbols<'p>,
     pub(super) code: &'p [u8],
     /// Where it begins, in bytes of the section.
     pub(super) begin: u64,
@@ -104,7 +104,7 @@ impl Program {
             sections.filter_map(|section| Section::new(elf, symbols, code, section, &begins)).collect();
         let wanted = match extent {
             Extent::Whole => None,
-            Extent::Around(is_wanted) => Some(around(&sections, is_wanted)),
+            Extent::Around(is_wanted) => Some(around(&sections, code, is_wanted)),
         };
         let mut steps = Vec::new();
         for section in &sections {
@@ -129,6 +129,13 @@ impl Program {
         program.name_imports(symbols);
         program.index();
         Some(program)
+    }
+
+    /// Takes so many values of those that may still be looked at; whether there were as many.
+    pub(super) fn spend(&self, values: usize) -> bool {
+        let left = self.left.get().checked_sub(values);
+        self.left.set(left.unwrap_or(0));
+        left.is_some()
     }
 
     /// Notes that something hangs on code that was not read, if there is such.
@@ -290,6 +297,15 @@ impl<'s> Section<'s> {
         self.begins.get(self.begins.partition_point(|begin| *begin <= offset).checked_sub(1)?).copied()
     }
 
+    /// What is added to a relocation's symbol, if that stands in the code as well.
+    fn addend(&self, code: Code, relocation: &Relocation) -> i64 {
+        let field = || usize::try_from(relocation.offset).ok().and_then(|at| word(self.code, at)).unwrap_or(0);
+        relocation.addend.unwrap_or_else(|| match code {
+            Code::Arm => arm::addend(relocation.kind, field()),
+            Code::X86(_) | Code::Arm64 => i64::from(field().cast_signed()),
+        })
+    }
+
     /// Reads its pieces, or those of them that are wanted.
     fn read(&self, code: Code, wanted: Option<&BTreeSet<Key>>, steps: &mut Vec<Step>) {
         let ends = self.begins.iter().skip(1).copied().chain([self.code.len() as u64]);
@@ -315,7 +331,7 @@ impl<'s> Section<'s> {
 
 /// The pieces that refer to a wanted symbol, and those from which control may come into the middle of such a one: compilers put
 /// parts of a function into another section.
-fn around(sections: &[Section<'_>], is_wanted: &dyn Fn(u32) -> bool) -> BTreeSet<Key> {
+fn around(sections: &[Section<'_>], code: Code, is_wanted: &dyn Fn(u32) -> bool) -> BTreeSet<Key> {
     let mut wanted: BTreeSet<Key> = BTreeSet::new();
     // From which piece something leads into the middle of which.
     let mut into: Vec<(Key, Key)> = Vec::new();
@@ -325,7 +341,7 @@ fn around(sections: &[Section<'_>], is_wanted: &dyn Fn(u32) -> bool) -> BTreeSet
             if is_wanted(relocation.symbol) {
                 wanted.insert((section.index, from));
             }
-            let addend = relocation.addend.unwrap_or(0);
+            let addend = section.addend(code, relocation);
             let Some(Referent::Place(to)) = referent(section.symbols, relocation.symbol, addend) else { continue };
             // It counts from the end of the instruction, at most so many bytes behind the field.
             const FIELD: u64 = 8;

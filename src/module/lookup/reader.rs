@@ -58,6 +58,12 @@ pub(super) struct Reader<'r, 'e, 'd> {
     pub(super) class: Class,
 }
 
+/// Names that one call is told, before the rest is what nobody can tell.
+pub(super) const NAMES: usize = 1 << 10;
+
+/// Bytes of names that take as long to read as one value takes.
+const BYTES_PER_VALUE: u64 = 1 << 10;
+
 /// What one call is told.
 #[derive(Default)]
 struct Names {
@@ -167,18 +173,28 @@ impl Reader<'_, '_, '_> {
 
     fn names(&self, values: &Values, is_pattern: bool) -> Names {
         let mut told = Names { is_open: values.is_open, names: BTreeSet::new() };
-        let mut add = |name: &str| told.names.extend(symbol_of(name, is_pattern).map(Into::into));
+        let mut is_full = false;
+        let mut add = |name: &str| {
+            is_full |= told.names.len() >= NAMES || !self.program.spend(1);
+            told.names.extend(symbol_of(name, is_pattern).filter(|_| !is_full).map(Into::into));
+        };
         let mut may_change = false;
         for place in &values.places {
             self.data.name(*place).into_iter().for_each(&mut add);
             may_change |= self.data.may_change(*place);
         }
+        let mut is_too_much = false;
         for place in &values.within {
-            self.data.names_in(self.data.object(*place)).into_iter().for_each(&mut add);
+            let object = self.data.object(*place);
+            let size = object.1.saturating_sub(object.0.offset);
+            is_too_much |= !self.program.spend(usize::try_from(size / BYTES_PER_VALUE).unwrap_or(usize::MAX));
+            if !is_too_much {
+                self.data.names_in(object).take(NAMES + 1).for_each(&mut add);
+            }
             may_change |= self.data.may_change(*place);
         }
         // What is put together on the stack is no constant.
-        told.is_open |= !values.slots.is_empty();
+        told.is_open |= is_full || is_too_much || !values.slots.is_empty();
         // What is told nothing, or what is no name, was told something else than could be seen.
         told.is_open |= may_change || told.names.is_empty();
         told
@@ -205,8 +221,12 @@ impl Reader<'_, '_, '_> {
         let mut open: Vec<Place> = values.places.iter().chain(&values.within).copied().collect();
         let mut seen: BTreeSet<Place> = BTreeSet::new();
         while let Some(place) = open.pop() {
-            if self.data.is_code(place) || seen.len() > OBJECTS || !seen.insert(self.data.object(place).0) {
+            if self.data.is_code(place) || !seen.insert(self.data.object(place).0) {
                 continue;
+            }
+            if seen.len() > OBJECTS || !self.program.spend(1) {
+                told.is_open = true;
+                break;
             }
             let loaded = Follow::new(self.program, self.data).constants(place, &[Op::Add(None), Op::Load]);
             if loaded.is_empty() {

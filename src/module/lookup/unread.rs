@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Lookup;
 use super::data::{self, Data};
-use super::reader::{Finders, symbol_of};
+use super::reader::{Finders, NAMES, symbol_of};
 use crate::module::elf::{Elf, Symbols};
 use crate::module::graph::{Place, Referent, in_data, is_code, symbols_of};
 
@@ -29,15 +29,14 @@ pub(super) fn calls(elf: &Elf<'_>, symbols: &Symbols<'_>, finders: &Finders<'_>)
             let own =
                 before.filter(|(begin, end)| begin.section == reference.from.section && reference.from.offset < **end);
             let (begin, end) = own.map_or((0, section.size()), |(begin, end)| (begin.offset, *end));
-            let within = references.iter().filter(|other| (begin..end).contains(&other.from.offset));
-            let mut names: BTreeSet<Box<str>> = BTreeSet::new();
-            for place in within.filter_map(|other| data::as_place(other.to)).filter(|place| !data.is_code(*place)) {
-                let pointed = data.all_in(data.object(place)).filter_map(|(_, to)| data::as_place(to));
-                for place in pointed.chain([place]) {
-                    names.extend(data.name(place).and_then(|name| symbol_of(name, true)).map(Into::into));
-                }
-            }
-            let is_open = names.is_empty();
+            let first = references.partition_point(|other| other.from.offset < begin);
+            let within = references.iter().skip(first).take_while(|other| other.from.offset < end);
+            let places = within.filter_map(|other| data::as_place(other.to)).filter(|place| !data.is_code(*place));
+            let pointed = |place: Place| data.all_in(data.object(place)).filter_map(|(_, to)| data::as_place(to));
+            let mut places = places.flat_map(|place| pointed(place).chain([place]));
+            let told = places.by_ref().take(NAMES).filter_map(|place| symbol_of(data.name(place)?, true));
+            let names: BTreeSet<Box<str>> = told.map(Into::into).collect();
+            let is_open = names.is_empty() || places.next().is_some();
             let names = names.into_iter().collect();
             calls.push(Lookup {
                 by: (*name).into(),

@@ -66,6 +66,9 @@ const MOST_OF_A_STORE: usize = 200;
 /// The same for all of a module. Stock modules take some hundred thousand.
 pub(super) const MOST_OF_ALL: usize = 1 << 21;
 
+/// Steps that take as long to pass over as one value takes.
+const STEPS_PER_VALUE: usize = 1 << 10;
+
 /// Operations on one value.
 const OPS: usize = 8;
 
@@ -159,7 +162,7 @@ impl<'f, 'e, 'd> Follow<'f, 'e, 'd> {
         }
         let sought = Sought { step, register, ops };
         if self.seen.insert(sought.clone()) {
-            self.program.left.set(self.program.left.get().saturating_sub(1));
+            self.program.spend(1);
             self.open.push(sought);
         }
     }
@@ -191,7 +194,12 @@ impl<'f, 'e, 'd> Follow<'f, 'e, 'd> {
             return;
         }
         let program = self.program;
-        for index in program.function_of_step(step) {
+        let function = program.function_of_step(step);
+        if !program.spend(1 + function.len() / STEPS_PER_VALUE) {
+            self.found.is_open = true;
+            return;
+        }
+        for index in function {
             let Some(step) = program.steps.get(index) else { continue };
             for effect in &step.effects {
                 let Effect::Stores(Memory { base: Base::Register(base), offset: Some(at) }, source) = *effect else {
@@ -359,6 +367,10 @@ impl<'f, 'e, 'd> Follow<'f, 'e, 'd> {
             self.found.is_open = true;
         }
         let range = if anywhere { object } else { (place, place.offset.saturating_add(1)) };
+        if !self.program.spend(1 + self.program.loose_stores.len() / STEPS_PER_VALUE) {
+            self.found.is_open = true;
+            return;
+        }
         for (step, source) in self.stores(range, object) {
             self.resolve(step, source, rest);
         }
