@@ -25,7 +25,7 @@ pub fn facts(bytes: &[u8], reader: Reader) -> Result<ModuleFacts, ElfError> {
     assert_eq!(facts, in_file(bytes, reader), "from memory and from a file");
     if let Ok(facts) = &facts {
         hold(facts, bytes.len());
-        linked(facts, &Graph::read(Bytes::in_memory(bytes), Depth::Everything).expect("what has facts has a graph"));
+        linked(facts, &Graph::read(Bytes::in_memory(bytes), Depth::Everything, &facts.lookups).expect("what has facts has a graph"));
     }
     facts
 }

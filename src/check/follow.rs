@@ -57,7 +57,7 @@ pub(super) fn follow<'a>(gathered: &'a Gathered, allowlists: &'a Allowlists, aim
         let is_own = is_claimed || proof.is_some();
         let role = match aim {
             // The kernel's own hands it to the kernel's own.
-            Aim::Oracles if !candidate.is_from_elsewhere() || !facts.lookups.is_open() => Role::Silent,
+            Aim::Oracles if !candidate.is_from_elsewhere() => Role::Silent,
             Aim::Oracles => Role::Shim,
             _ => role_of(facts, &name, is_own, meant),
         };
@@ -181,19 +181,20 @@ impl Graphs<'_> {
     /// The graph of a node: of a module that is judged, or else of one beside it, or else of a table.
     fn of(&self, index: usize) -> Option<Arc<Graph>> {
         let Gathered { modules, sources, context, .. } = self.gathered;
-        let read = |path: &Path, depth| {
-            input::read_again(path, |bytes| Graph::read(bytes, depth)).ok().and_then(Result::ok).map(Arc::new)
+        let read = |path: &Path, depth, facts: &ModuleFacts| {
+            let read = input::read_again(path, |bytes| Graph::read(bytes, depth, &facts.lookups));
+            read.ok().and_then(Result::ok).map(Arc::new)
         };
         if let Some(candidate) = modules.get(index) {
             return match (wanted(candidate), sources.get(index)?) {
                 (None, _) => candidate.facts.graph.clone(),
-                (Some(depth), Source::File(file)) => read(file, depth),
+                (Some(depth), Source::File(file)) => read(file, depth, &candidate.facts),
                 (Some(_), Source::Package(package)) => self.of_package(*package, index),
             };
         }
         let beside = index - modules.len();
         match context.get(beside) {
-            Some(Beside { facts, file, .. }) => facts.graph.clone().or_else(|| read(file, Depth::Exports)),
+            Some(Beside { facts, file, .. }) => facts.graph.clone().or_else(|| read(file, Depth::Exports, facts)),
             None => self.tables.get(beside - context.len()).map(|(_, hops)| Arc::new(table::graph(hops))),
         }
     }
@@ -209,8 +210,9 @@ impl Graphs<'_> {
                 Some((index, wanted(module).filter(|_| exports && is_of_it)?))
             });
             let depths: BTreeMap<usize, Depth> = of_it.collect();
-            let graphs = self.gathered.again(&depths.keys().copied().collect(), &|index, bytes| {
-                Graph::read(bytes, depths.get(&index).copied()?).ok().map(Arc::new)
+            let (graphs, _) = self.gathered.again(&depths.keys().copied().collect(), &|index, bytes| {
+                let lookups = &modules.get(index)?.facts.lookups;
+                Graph::read(bytes, depths.get(&index).copied()?, lookups).ok().map(Arc::new)
             });
             graphs.into_iter().filter_map(|(index, graph)| Some((index, graph?))).collect()
         });

@@ -42,13 +42,14 @@ impl Gathered {
             .filter(|(_, judgement)| judgement.findings.iter().any(is_somewhere))
             .map(|(index, _)| index)
             .collect();
-        let found = self.again(&wanted, &|index, bytes| {
+        let (found, errors) = self.again(&wanted, &|index, bytes| {
             let findings = judged.modules.get(index).map(|judgement| judgement.findings.as_slice()).unwrap_or_default();
             let wanted = findings.iter().enumerate().filter(|(_, finding)| is_somewhere(finding));
             let facts = &self.modules.get(index)?.facts;
             places(bytes, facts, wanted, &|sites| self.debug_info_of(index, facts, sites))
         });
         let mut located = Located::default();
+        located.errors.extend(errors.into_iter().map(|error| (error.path, error.kind.to_string())));
         for (index, places) in found {
             let (Some(judgement), Some(places)) = (judged.modules.get_mut(index), places) else { continue };
             located.modules += 1;

@@ -202,12 +202,26 @@ impl Gathered {
 
     /// Follows what the modules' exports lead to.
     pub fn follow(&mut self, allowlists: &Allowlists) {
-        if self.modules.iter().any(|module| module.is_from_elsewhere() && module.facts.lookups.is_open()) {
-            self.oracles = follow::follow(self, allowlists, Aim::Oracles);
-            self.ask_oracles(allowlists);
-        }
+        self.follow_oracles(allowlists);
         self.reach = follow::follow(self, allowlists, Aim::Families);
         self.read_private_use(allowlists);
+    }
+
+    /// Follows what hands out what finds any symbol, over any number of modules: who asks one of these may hand it on.
+    fn follow_oracles(&mut self, allowlists: &Allowlists) {
+        /// Modules that hand it on, one to the next.
+        const HOPS: usize = 16;
+        for _ in 0..HOPS {
+            if !self.modules.iter().any(|module| module.is_from_elsewhere() && module.facts.lookups.is_open()) {
+                return;
+            }
+            let known = self.oracles.exports().len();
+            self.oracles = follow::follow(self, allowlists, Aim::Oracles);
+            if self.oracles.exports().len() == known {
+                return;
+            }
+            self.ask_oracles(allowlists);
+        }
     }
 
     /// Reads what modules find by what others hand out.
@@ -215,9 +229,10 @@ impl Gathered {
         let is_oracle = |symbol: &str| !self.oracles.of(symbol).is_empty();
         let asks = |module: &Candidate| module.facts.imports.iter().any(|import| is_oracle(&import.name));
         let asking = self.modules.iter().enumerate().filter(|(_, module)| asks(module)).map(|(index, _)| index);
-        let read = self.again(&asking.collect(), &|index, bytes| {
+        let (read, errors) = self.again(&asking.collect(), &|index, bytes| {
             self.modules.get(index).map(|module| module.facts.lookups_by(bytes, &is_oracle))
         });
+        self.errors.extend(errors);
         for (index, lookups) in read {
             if let (Some(module), Some(lookups)) = (self.modules.get_mut(index), lookups) {
                 module.facts.set_lookups(lookups, &|pattern| matching(&allowlists.policy, pattern));

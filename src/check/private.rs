@@ -19,7 +19,7 @@ impl Gathered {
         let elsewhere = self.modules.iter().enumerate().filter(|(_, module)| module.is_from_elsewhere());
         let elsewhere = elsewhere.map(|(index, _)| index);
         let is_members = |name: &str| policy.family_of(name, None).is_some_and(|family| !family.watch_only);
-        let read = self.again(&elsewhere.collect(), &|index, bytes| {
+        let (read, errors) = self.again(&elsewhere.collect(), &|index, bytes| {
             let facts = &self.modules.get(index)?.facts;
             let sites = Sites::read(bytes).ok()??;
             let types = self.private_types(policy, facts);
@@ -30,6 +30,7 @@ impl Gathered {
             };
             Some(PrivateUse { handled, copied: sites.functions(&is_members) })
         });
+        self.errors.extend(errors);
         for (index, private) in read {
             if let (Some(module), Some(private)) = (self.modules.get_mut(index), private) {
                 module.private = private;

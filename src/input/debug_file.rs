@@ -4,14 +4,9 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use object::read::ReadCache;
-
+use super::InputErrorKind;
 use super::collect::PACKED;
-use super::compression::Compression;
-use super::reference::start_of;
-use super::{InputErrorKind, door};
-use crate::limits;
-use crate::module::bytes::PositionedFile;
+use super::read::read_again;
 use crate::module::{Bytes, build_id_of};
 
 /// Folders that hold debug info.
@@ -57,16 +52,7 @@ impl DebugFile {
 
     /// Reads its bytes, which are unpacked if need be.
     pub fn read<T>(&self, read: impl FnOnce(Bytes<'_>) -> T) -> Result<T, InputErrorKind> {
-        let (file, meta) = door::small_file(&self.path)?;
-        let Some(compression) = Compression::of(&start_of(&file)?) else {
-            let cache = ReadCache::new(PositionedFile::new(file, meta.len()));
-            return Ok(read(Bytes::in_file(&cache)));
-        };
-        let mut packed = Vec::new();
-        std::io::Read::read_to_end(&mut std::io::Read::take(file, limits::FILE_BYTES), &mut packed)?;
-        let unpacked = compression.unpack(&packed, limits::FILE_BYTES)?;
-        drop(packed);
-        Ok(read(Bytes::in_memory(&unpacked)))
+        read_again(&self.path, read)
     }
 }
 

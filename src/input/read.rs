@@ -69,9 +69,16 @@ fn unpack_module(
     facts(Bytes::in_memory(&unpacked), ModuleFacts::read, asking)
 }
 
-/// Reads something more of one module.
+/// Reads something more of one module, or of its debug info. Of what is not packed only what is asked for is read.
 pub(crate) fn read_again<T>(path: &Path, read: impl FnOnce(Bytes<'_>) -> T) -> Result<T, InputErrorKind> {
-    caught(|| Ok(read(Bytes::in_memory(&unpacked(whole(path)?)?))))
+    caught(|| {
+        let (file, meta) = door::small_file(path)?;
+        if Compression::of(&start_of(&file)?).is_some() {
+            return Ok(read(Bytes::in_memory(&unpacked(whole(path)?)?)));
+        }
+        let cache = ReadCache::new(PositionedFile::new(file, meta.len()));
+        Ok(read(Bytes::in_file(&cache)))
+    })
 }
 
 fn facts(bytes: Bytes<'_>, read: Reader, asking: &AskingFacts<'_>) -> Result<ModuleFacts, InputErrorKind> {
@@ -149,20 +156,17 @@ pub fn read_package(package: &PackageFile, asking: &Asking<'_>) -> Result<Vec<La
     caught(|| read_members(package, asking))
 }
 
-/// Reads something more of some modules of a package: of those of which `wanted` tells the number by their label. What can't be
-/// read is left out.
+/// Reads something more of some modules of a package: of those of which `wanted` tells the number by their label.
 pub(crate) fn read_package_again<T>(
     package: &PackageFile,
     wanted: &dyn Fn(&str) -> Option<usize>,
     read: &dyn Fn(usize, Bytes<'_>) -> T,
-) -> Result<Vec<(usize, T)>, InputErrorKind> {
+) -> Result<Vec<(usize, Result<T, InputErrorKind>)>, InputErrorKind> {
     caught(|| {
         let mut all = Vec::new();
         members(package.format, &mut door::file(&package.path)?.0, &mut |member| {
-            if let Some(number) = wanted(&package.label_of(&member.name))
-                && let Ok(one) = caught(|| Ok(read(number, Bytes::in_memory(&unpacked(member.bytes?)?))))
-            {
-                all.push((number, one));
+            if let Some(number) = wanted(&package.label_of(&member.name)) {
+                all.push((number, caught(|| Ok(read(number, Bytes::in_memory(&unpacked(member.bytes?)?))))));
             }
         })?;
         Ok(all)

@@ -157,7 +157,8 @@ impl ModuleFacts {
             ),
         };
         let lookups = symbols.filter(|_| lookup::are_in(&imports));
-        let lookups = lookups.map(|symbols| lookup::read(&elf, &symbols, &|_| false)).unwrap_or_default();
+        let claims = modinfo.first("intree").is_some();
+        let lookups = lookups.map(|symbols| lookup::read(&elf, &symbols, &|_| false, claims)).unwrap_or_default();
         Ok(Self {
             stage,
             name,
@@ -193,7 +194,7 @@ impl ModuleFacts {
 
     /// Reads what the exports lead to from the same bytes. What can't be told apart is taken as a whole: that needs no graph.
     pub fn read_graph(&mut self, bytes: Bytes<'_>, depth: Depth) {
-        self.graph = Graph::read(bytes, depth).ok().map(Arc::new);
+        self.graph = Graph::read(bytes, depth, &self.lookups).ok().map(Arc::new);
     }
 
     /// Reads from the same bytes by which ways it may get at others' symbols that no import tells of, beyond what it finds by
@@ -213,7 +214,7 @@ impl ModuleFacts {
     #[must_use]
     pub fn lookups_by(&self, bytes: Bytes<'_>, others: &dyn Fn(&str) -> bool) -> Lookups {
         let elf = Elf::parse(self.signature.as_ref().map_or(bytes, |signature| bytes.up_to(signature.offset)));
-        let read = |elf: &Elf<'_>| Some(lookup::read(elf, &elf.first_symbols()?, others));
+        let read = |elf: &Elf<'_>| Some(lookup::read(elf, &elf.first_symbols()?, others, false));
         let lookups = elf.ok().as_ref().and_then(read).unwrap_or_default();
         Lookups { walks_modules: self.lookups.walks_modules, ..lookups }
     }
@@ -221,6 +222,10 @@ impl ModuleFacts {
     /// Takes what it finds while it runs; `expand` says what a pattern of names stands for.
     pub fn set_lookups(&mut self, lookups: Lookups, expand: &dyn Fn(&str) -> Vec<String>) {
         self.found = lookup::found(&lookups, &self.imports, expand);
+        // The graph has what is found, too.
+        if self.lookups != lookups {
+            self.graph = None;
+        }
         self.lookups = lookups;
     }
 

@@ -338,7 +338,7 @@ mod tests {
             include_bytes!("../../testdata/7.2/reach/sg_shim_routes.ko"),
         ] {
             let facts = ModuleFacts::read(Bytes::in_memory(bytes)).unwrap();
-            let graph = Graph::read(Bytes::in_memory(bytes), Depth::Everything).unwrap();
+            let graph = Graph::read(Bytes::in_memory(bytes), Depth::Everything, &facts.lookups).unwrap();
             let reach = compute(&[("sg_shim_routes", Role::Shim, facts.clone(), graph)]);
             let exports = || facts.exports.iter().map(|export| &*export.name);
             assert_eq!(exports().count(), 22);

@@ -101,10 +101,13 @@ fn of_the_untold(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
     if lookups.walks_modules {
         drafts.push(Draft {
             key: Some("modules".to_owned()),
-            help: Some("no module has to do with that list; who goes along it finds the symbols of all".to_owned()),
+            help: Some(
+                "no module has to do with that list: who goes along it finds the symbols of all, and who leaves it hides"
+                    .to_owned(),
+            ),
             ..Draft::new(
                 Weight::Always(Severity::Warn),
-                "reads its own place in the kernel's list of modules (struct module.list)",
+                "gets at its own place in the kernel's list of modules (struct module.list)",
             )
         });
     }

@@ -293,10 +293,12 @@ impl<'s> Scan<'_, 's> {
     fn structure(&mut self, entry: &Entry, said: &Said<'_>) -> Option<Context> {
         let place = self.place(entry.offset);
         let name = said.name.and_then(|name| std::str::from_utf8(name).ok());
-        if let Some(name) = name.filter(|name| self.wanted.contains(*name)) {
+        let is_own = !said.is_declaration && said.file.is_some_and(|file| self.files.is_own(file));
+        // What the module itself defines is another of that name: drivers have had a `struct dma_buf` of their own.
+        if let Some(name) = name.filter(|name| !is_own && self.wanted.contains(*name)) {
             self.found.wanted.push((place, name.into()));
         }
-        if said.is_declaration || !said.file.is_some_and(|file| self.files.is_own(file)) {
+        if !is_own {
             return None;
         }
         Some(Context::Structure(place, name.map(|name| text::shown(name).into())))

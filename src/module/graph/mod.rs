@@ -20,7 +20,7 @@ use serde::Serialize;
 
 use super::bytes::Bytes;
 use super::elf::{Elf, ElfError, Machine, Relocation, Symbol, Symbols};
-use super::lookup::{self, Lookups};
+use super::lookup::Lookups;
 use super::{exports, signature};
 use crate::text;
 use found::FoundNames;
@@ -105,17 +105,15 @@ pub fn is_readable(machine: Machine) -> bool {
 }
 
 impl Graph {
-    /// Reads the graph of a module.
-    pub fn read(bytes: Bytes<'_>, depth: Depth) -> Result<Self, ElfError> {
+    /// Reads the graph of a module, which finds these while it runs.
+    pub fn read(bytes: Bytes<'_>, depth: Depth, lookups: &Lookups) -> Result<Self, ElfError> {
         let signed = signature::find(bytes).ok().flatten();
         let elf = Elf::parse(signed.map_or(bytes, |signature| bytes.up_to(signature.offset)))?;
         let Some(symbols) = elf.first_symbols() else { return Ok(Self::default()) };
         let exported = exports::places(&elf, &symbols);
-        let finds = lookup::has_finders(&symbols, &|_| false);
-        let lookups = if finds { lookup::read(&elf, &symbols, &|_| false) } else { Lookups::default() };
-        let found = FoundNames::of(&lookups);
+        let found = FoundNames::of(lookups);
         let parts = Self::of_parts(&elf, &symbols, &exported, (depth, &found));
-        Ok(parts.unwrap_or_else(|| Self::whole(&symbols, &exported, &lookups)))
+        Ok(parts.unwrap_or_else(|| Self::whole(&symbols, &exported, lookups)))
     }
 
     /// The graph of what can be told apart; nothing if that is nothing.
@@ -216,7 +214,7 @@ mod tests {
             &include_bytes!("../../../testdata/6.1/sg_export.ko")[..],
             include_bytes!("../../../testdata/7.2/sg_export.ko"),
         ] {
-            let graph = Graph::read(Bytes::in_memory(bytes), Depth::Exports).unwrap();
+            let graph = Graph::read(Bytes::in_memory(bytes), Depth::Exports, &Lookups::default()).unwrap();
             assert!(!graph.is_whole);
             let exports: Vec<&str> = graph.exports.iter().map(|(name, _)| &**name).collect();
             assert_eq!(exports, ["sg_gpl", "sg_plain", "sg_spaced", "sg_table"]);

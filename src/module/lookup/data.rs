@@ -128,11 +128,11 @@ impl<'e, 'd> Data<'e, 'd> {
         &self.pointers().pointed_at
     }
 
-    /// The undefined symbols that stand in data and are wanted, by their indices, with where they do.
+    /// The undefined symbols that anything refers to and that are wanted, by their indices, with where they do.
     pub(super) fn imports(&self, is_wanted: &dyn Fn(u32) -> bool) -> Vec<(Place, Referent)> {
         let mut imports = Vec::new();
-        for (index, _) in sections(self.elf) {
-            let Ok(section) = u32::try_from(index) else { continue };
+        for (index, section) in self.elf.sections().iter().enumerate().filter(|(_, section)| section.allocated()) {
+            let (Ok(section), true) = (u32::try_from(index), section.size() > 0) else { continue };
             let relocations = self.elf.many_relocations(index).unwrap_or_default();
             let wanted = relocations.iter().filter(|relocation| is_wanted(relocation.symbol));
             imports.extend(

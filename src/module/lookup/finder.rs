@@ -28,6 +28,8 @@ pub(super) enum Told {
     /// By the name to which a field of what this argument points to does: at so many bytes where an address has eight of them,
     /// and where it has four.
     Field(u8, [i64; 2]),
+    /// By the name of a `struct kprobe` to which this argument points, or by its address.
+    Probe(u8),
     /// By all names to which what this argument points to leads.
     All(u8),
     /// By an address that the module has to have from elsewhere.
@@ -54,7 +56,10 @@ const fn finder(name: &'static str, gives: Gives, told: Told) -> Finder {
 
 /// `symbol_name` in `struct kprobe`, with which `struct kretprobe` begins: behind two lists, a counter and an address
 /// (`include/linux/kprobes.h`, the same from 5.10 to 7.2).
-const SYMBOL_NAME: [i64; 2] = [48, 24];
+pub(super) const SYMBOL_NAME: [i64; 2] = [48, 24];
+
+/// `addr`, before that.
+pub(super) const ADDRESS: [i64; 2] = [40, 20];
 
 /// `kprobe_func` in `struct perf_event_attr` (`include/uapi/linux/perf_event.h`, the same from 5.10 to 7.2).
 const KPROBE_FUNC: [i64; 2] = [56, 56];
@@ -62,20 +67,28 @@ const KPROBE_FUNC: [i64; 2] = [56, 56];
 const FILTERS: &[&str] =
     &["ftrace_set_filter", "ftrace_set_filter_ip", "ftrace_set_filter_ips", "ftrace_set_global_filter"];
 
-/// All by name: what kernels from 5.10 to 7.2 export, and what older ones and vendors' do.
-static FINDERS: [Finder; 28] = [
+/// All by name: what kernels from 5.10 to 7.2 export, what older ones and vendors' do, and what does the same within the kernel, at
+/// which only another of these gets.
+static FINDERS: [Finder; 36] = [
     // Its fourth argument is where the probe is to be (`kernel/trace/trace_kprobe.c`, 7.2).
     finder("__kprobe_event_gen_cmd_start", Gives::Hook, Told::Name(3)),
     finder("__symbol_get", Gives::Address, Told::Name(0)),
+    finder("bpf_kallsyms_lookup_name", Gives::Address, Told::Name(0)),
+    finder("find_kallsyms_symbol_value", Gives::Address, Told::Name(1)),
     finder("find_symbol", Gives::Address, Told::Name(0)),
+    finder("ftrace_lookup_symbols", Gives::Address, Told::All(0)),
     finder("ftrace_set_filter", Gives::Hook, Told::Pattern(1)),
     finder("ftrace_set_filter_ip", Gives::Hook, Told::Address(1)),
     finder("ftrace_set_filter_ips", Gives::Hook, Told::Address(1)),
     finder("ftrace_set_global_filter", Gives::Hook, Told::Pattern(0)),
     finder("kallsyms_lookup_name", Gives::Address, Told::Name(0)),
+    finder("kallsyms_lookup_names", Gives::Address, Told::Name(0)),
     finder("kallsyms_on_each_match_symbol", Gives::Address, Told::Name(1)),
     finder("kallsyms_on_each_symbol", Gives::Address, Told::Nothing),
+    finder("kdbgetsymval", Gives::Address, Told::Name(0)),
     finder("klp_enable_patch", Gives::Hook, Told::All(0)),
+    finder("klp_find_object_symbol", Gives::Address, Told::Name(1)),
+    finder("kprobe_lookup_name", Gives::Address, Told::Name(0)),
     finder("lookup_symbol_name", Gives::Names, Told::Nothing),
     finder("module_kallsyms_lookup_name", Gives::Address, Told::Name(0)),
     finder("module_kallsyms_on_each_symbol", Gives::Address, Told::Nothing),
@@ -88,10 +101,11 @@ static FINDERS: [Finder; 28] = [
     finder("register_fprobe_syms", Gives::Hook, Told::All(1)),
     Finder { told_by: FILTERS, ..finder("register_ftrace_direct", Gives::Hook, Told::Nothing) },
     Finder { told_by: FILTERS, ..finder("register_ftrace_function", Gives::Hook, Told::Nothing) },
-    finder("register_kprobe", Gives::Hook, Told::Field(0, SYMBOL_NAME)),
+    finder("register_kprobe", Gives::Hook, Told::Probe(0)),
     finder("register_kprobes", Gives::Hook, Told::All(0)),
-    finder("register_kretprobe", Gives::Hook, Told::Field(0, SYMBOL_NAME)),
+    finder("register_kretprobe", Gives::Hook, Told::Probe(0)),
     finder("register_kretprobes", Gives::Hook, Told::All(0)),
+    finder("resolve_symbol", Gives::Address, Told::Name(2)),
     finder("sprint_backtrace", Gives::Names, Told::Nothing),
     finder("sprint_symbol", Gives::Names, Told::Nothing),
     finder("sprint_symbol_build_id", Gives::Names, Told::Nothing),

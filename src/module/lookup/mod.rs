@@ -18,7 +18,7 @@ mod x86;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::elf::{Elf, Symbol, Symbols};
+use super::elf::{Elf, Symbols};
 use super::exports;
 use super::graph::Place;
 use super::imports::{Binding, Import};
@@ -131,16 +131,9 @@ pub(super) fn are_in(imports: &[Import]) -> bool {
     imports.iter().any(|import| finder::find(&import.name).is_some())
 }
 
-/// The same of a symbol table.
-pub(super) fn has_finders(symbols: &Symbols<'_>, more: More<'_>) -> bool {
-    let mut undefined = symbols.iter().filter(Symbol::is_undefined);
-    undefined.any(|symbol| {
-        symbols.name(&symbol).and_then(text::symbol).is_some_and(|name| finder::find(name).is_some() || more(name))
-    })
-}
-
-/// Reads what a module finds by the kernel's functions, and by more.
-pub(super) fn read(elf: &Elf<'_>, symbols: &Symbols<'_>, more: More<'_>) -> Lookups {
+/// Reads what a module finds by the kernel's functions, and by more. Of what claims to be the kernel's own, and so was made by
+/// its compiler, most code need not be read.
+pub(super) fn read(elf: &Elf<'_>, symbols: &Symbols<'_>, more: More<'_>, claims: bool) -> Lookups {
     let finders = Finders::of(symbols, more);
     let exported: Vec<Place> = exports::places(elf, symbols).into_iter().filter_map(|(_, place)| place).collect();
     let data = Data::new(elf, symbols);
@@ -153,10 +146,9 @@ pub(super) fn read(elf: &Elf<'_>, symbols: &Symbols<'_>, more: More<'_>) -> Look
         Some((calls, program.lacks()))
     };
     // Most names stand where they are passed; only where they do not, the rest of the code is read, too.
-    let calls = match read(Extent::Around(&|symbol| finders.by_symbol.contains_key(&symbol))) {
-        Some((_, true)) => read(Extent::Whole).map(|(calls, _)| calls),
-        part => part.map(|(calls, _)| calls),
-    };
+    let is_finder = |symbol: u32| finders.by_symbol.contains_key(&symbol);
+    let part = if claims { read(Extent::Around(&is_finder)) } else { None };
+    let calls = part.filter(|(_, lacks)| !lacks).or_else(|| read(Extent::Whole)).map(|(calls, _)| calls);
     let calls = calls.unwrap_or_else(|| unread::calls(elf, symbols, &finders));
     Lookups { calls, walks_modules: false }
 }
@@ -179,7 +171,7 @@ pub fn found(lookups: &Lookups, imports: &[Import], expand: &dyn Fn(&str) -> Vec
 /// Whether a function of the kernel finds whatever it is told.
 #[must_use]
 pub fn is_oracle(name: &str) -> bool {
-    finder::find(name).is_some_and(|finder| !finder.is_mostly_harmless)
+    finder::find(name).is_some_and(|finder| !finder.is_mostly_harmless && finder.told_by.is_empty())
 }
 
 /// Whether a name stands for several.
@@ -234,7 +226,7 @@ mod tests {
         }
         let bytes = object.write().unwrap();
         let elf = Elf::parse(Bytes::in_memory(&bytes)).unwrap();
-        let lookups = read(&elf, &elf.first_symbols().unwrap(), &|_| false);
+        let lookups = read(&elf, &elf.first_symbols().unwrap(), &|_| false, false);
         assert_eq!(Vec::from_iter(lookups.names()), ["dma_buf_get", "printk"]);
     }
 
@@ -256,7 +248,7 @@ mod tests {
         }
         let bytes = object.write().unwrap();
         let elf = Elf::parse(Bytes::in_memory(&bytes)).unwrap();
-        let lookups = read(&elf, &elf.first_symbols().unwrap(), &|_| false);
+        let lookups = read(&elf, &elf.first_symbols().unwrap(), &|_| false, false);
         assert_eq!((lookups.names().len(), lookups.is_open()), (reader::NAMES, true));
     }
 }

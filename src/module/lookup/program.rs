@@ -8,7 +8,7 @@ use std::slice::Iter;
 
 use object::elf::STT_FUNC;
 
-use super::step::{Callee, Calling, Effect, Step};
+use super::step::{Callee, Calling, Effect, Register, Step};
 use super::values::MOST_OF_ALL;
 use super::{arm, arm64, x86};
 use crate::module::elf::{Elf, Relocation, Symbols};
@@ -31,9 +31,10 @@ impl Piece<'_> {
         Place { section: self.section, offset }
     }
 
-    /// What a relocation refers to.
+    /// What a relocation refers to; nothing where it is near an undefined symbol, and not that.
     pub(super) fn referent(&self, (relocation, addend): Meant) -> Option<Referent> {
-        referent(self.symbols, relocation.symbol, addend)
+        let referent = referent(self.symbols, relocation.symbol, addend);
+        referent.filter(|referent| addend == 0 || matches!(referent, Referent::Place(_)))
     }
 }
 
@@ -52,6 +53,10 @@ pub(super) struct Program {
     jumps: HashMap<Place, Vec<usize>>,
     calls: HashMap<Place, Vec<usize>>,
     stack_since: Vec<usize>,
+    /// The functions that are called when the module is loaded, and before it is gone.
+    first_and_last: BTreeSet<Place>,
+    /// The imports that copy.
+    copies: BTreeSet<u32>,
     /// How many values may still be looked at.
     pub(super) left: Cell<usize>,
     /// Whether only a part of the code was read, and whether something hung on the rest.
@@ -74,6 +79,28 @@ pub(super) enum Extent<'e> {
 
 /// Imports that are no calls: hooks for tracers, which change no register.
 const HOOKS: [&str; 3] = ["__fentry__", "_mcount", "__gnu_mcount_nc"];
+
+/// Imports that write what their first argument points to, of what the others do.
+const COPIES: [&str; 18] = [
+    "__memcpy",
+    "_copy_from_user",
+    "copy_from_user",
+    "memcpy",
+    "memmove",
+    "scnprintf",
+    "sized_strscpy",
+    "snprintf",
+    "sprintf",
+    "strcat",
+    "strcpy",
+    "strlcat",
+    "strlcpy",
+    "strncat",
+    "strncpy",
+    "strscpy",
+    "strscpy_pad",
+    "vsnprintf",
+];
 
 /// What stands for a return on x86 (`arch/x86/lib/retpoline.S`, 7.2).
 const RETURN: &str = "__x86_return_thunk";
@@ -119,6 +146,8 @@ impl Program {
             jumps: HashMap::new(),
             calls: HashMap::new(),
             stack_since: Vec::new(),
+            first_and_last: first_and_last(symbols),
+            copies: BTreeSet::new(),
             left: Cell::new(MOST_OF_ALL),
             is_part: wanted.is_some(),
             lacks: Cell::new(false),
@@ -167,6 +196,9 @@ impl Program {
                 }
                 Some(name) if POINTERS.iter().any(|prefix| name.starts_with(prefix)) => {
                     step.calls = Some(Callee::Pointer);
+                }
+                Some(name) if COPIES.contains(&name) => {
+                    self.copies.insert(import);
                 }
                 _ => {}
             }
@@ -251,6 +283,54 @@ impl Program {
         begin..end
     }
 
+    /// Functions, and those of the module that they call.
+    pub(super) fn reached(&self, mut functions: BTreeSet<Place>) -> BTreeSet<Place> {
+        /// More functions than what is handed to them is followed through.
+        const FUNCTIONS: usize = 64;
+        let mut open: Vec<Place> = functions.iter().copied().collect();
+        while let Some(function) = open.pop() {
+            if functions.len() > FUNCTIONS {
+                break;
+            }
+            for step in self.steps_of(function).filter_map(|index| self.steps.get(index)) {
+                if let Some(Callee::Referent(Referent::Place(callee))) = step.calls
+                    && functions.insert(callee)
+                {
+                    open.push(callee);
+                }
+            }
+        }
+        functions
+    }
+
+    /// The steps of the function at a place.
+    pub(super) fn steps_of(&self, function: Place) -> std::ops::Range<usize> {
+        self.function_of_step(self.steps.partition_point(|step| step.at < function))
+    }
+
+    /// Whether a call may hand over something in a register: it was written since the last call before, or since the function
+    /// was entered with something in it. The first and the last function of a module are entered with nothing.
+    pub(super) fn hands_over(&self, call: usize, register: Register) -> bool {
+        let writes = |effect: &Effect| matches!(effect, Effect::Writes(of, _) | Effect::MayWrite(of, _) if *of == register);
+        let function = self.function_of_step(call);
+        for index in (function.start..call).rev() {
+            let Some(step) = self.steps.get(index) else { continue };
+            if step.effects.iter().any(writes) {
+                return true;
+            }
+            if step.calls.is_some() || step.returns {
+                return false;
+            }
+        }
+        !self.steps.get(function.start).is_some_and(|step| self.first_and_last.contains(&step.at))
+    }
+
+    /// Whether a step calls what copies.
+    pub(super) fn is_copy(&self, index: usize) -> bool {
+        let calls = self.steps.get(index).and_then(|step| step.calls);
+        matches!(calls, Some(Callee::Referent(Referent::Import(import))) if self.copies.contains(&import))
+    }
+
     /// The last step before one, in its function, that changes the stack pointer; or else the first of all.
     pub(super) fn stack_since(&self, index: usize) -> usize {
         self.stack_since.get(index).copied().unwrap_or_default()
@@ -260,12 +340,12 @@ impl Program {
     pub(super) fn callers(&self, entry: Place) -> &[usize] {
         self.calls.get(&entry).map(Vec::as_slice).unwrap_or_default()
     }
+}
 
-    /// The steps with which the function at a place gives back control.
-    pub(super) fn returns(&self, entry: Place) -> impl Iterator<Item = usize> {
-        let begin = self.steps.partition_point(|step| step.at < entry);
-        self.function_of_step(begin).filter(|index| self.steps.get(*index).is_some_and(|step| step.returns))
-    }
+fn first_and_last(symbols: &Symbols<'_>) -> BTreeSet<Place> {
+    let is_one = |name: &[u8]| matches!(name, b"init_module" | b"cleanup_module");
+    let of_it = symbols_of(symbols).filter(|(_, symbol)| symbols.name(symbol).is_some_and(is_one));
+    of_it.map(|(place, _)| place).collect()
 }
 
 /// A section of code, and the pieces that it falls into.

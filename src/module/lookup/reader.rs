@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::data::Data;
-use super::finder::{self, Finder, Gives, Told};
+use super::finder::{self, ADDRESS, Finder, Gives, SYMBOL_NAME, Told};
 use super::program::Program;
 use super::step::{Base, Callee, Effect, Step};
 use super::values::{Follow, Op, Values};
@@ -45,10 +45,6 @@ impl<'d> Finders<'d> {
         }
         Self { by_symbol }
     }
-
-    fn has(&self, names: &[&str]) -> bool {
-        self.by_symbol.values().any(|(name, _)| names.contains(name))
-    }
 }
 
 pub(super) struct Reader<'r, 'e, 'd> {
@@ -74,32 +70,27 @@ struct Names {
 impl Reader<'_, '_, '_> {
     pub(super) fn calls(&self) -> Vec<Lookup> {
         let mut calls: Vec<Lookup> = Vec::new();
+        // The steps that have to do with a finder.
+        let mut seen: BTreeSet<Place> = BTreeSet::new();
         for (index, step) in self.program.steps.iter().enumerate() {
             let called = match step.calls {
                 Some(Callee::Referent(Referent::Import(symbol))) => self.finders.by_symbol.get(&symbol),
                 _ => None,
             };
             if let Some((name, finds)) = called {
+                seen.insert(step.at);
                 calls.extend(self.call(index, step.at, name, *finds));
             }
-            calls.extend(self.taken(&step.effects).map(|(name, gives)| Lookup {
-                by: name.into(),
-                gives,
-                is_by_pointer: true,
-                names: Vec::new(),
-                is_open: true,
-                at: step.at,
-            }));
+            for (name, gives) in self.taken(&step.effects) {
+                seen.insert(step.at);
+                calls.push(taken(name, gives, step.at));
+            }
         }
+        // Wherever else one is referred to, in data or in what is no instruction, somebody may get it from there.
         for (at, to) in self.data.imports(&|symbol| self.finders.by_symbol.contains_key(&symbol)) {
-            calls.extend(self.finder(to).map(|(name, gives)| Lookup {
-                by: name.into(),
-                gives,
-                is_by_pointer: true,
-                names: Vec::new(),
-                is_open: true,
-                at,
-            }));
+            let first = Place { offset: at.offset.saturating_sub(INSTRUCTION_BYTES), ..at };
+            let is_seen = self.data.is_code(at) && seen.range(first..=at).next().is_some();
+            calls.extend(self.finder(to).filter(|_| !is_seen).map(|(name, gives)| taken(name, gives, at)));
         }
         let by_pointer = self.by_pointer(&calls);
         calls.extend(by_pointer);
@@ -142,20 +133,45 @@ impl Reader<'_, '_, '_> {
         let told = match finder.told {
             Told::Name(argument) => self.name(step, argument, &[], false),
             Told::Pattern(argument) => self.name(step, argument, &[], true),
-            Told::Field(argument, at) => {
-                let [wide, narrow] = at;
-                let at = if self.class == Class::Elf64 { wide } else { narrow };
-                self.name(step, argument, &[Op::Add(Some(at)), Op::Load], false)
+            Told::Field(argument, at) => self.name(step, argument, &self.field(at), false),
+            Told::Probe(argument) => {
+                let told = self.name(step, argument, &self.field(SYMBOL_NAME), false);
+                let by_address = || self.named(&self.argument(step, argument, &self.field(ADDRESS)));
+                if told.names.is_empty() && by_address() { Names::default() } else { told }
             }
             Told::All(argument) => self.all_names(step, argument),
-            Told::Address(argument) => self.address(step, argument),
-            Told::Nothing if self.finders.has(finder.told_by) => return None,
+            Told::Address(argument) => {
+                Names { is_open: !self.named(&self.argument(step, argument, &[])), ..Names::default() }
+            }
+            Told::Nothing if self.is_told_before(step, finder.told_by) => return None,
             Told::Nothing => Names { is_open: true, ..Names::default() },
         };
         if finder.is_mostly_harmless && told.names.is_empty() {
             return None;
         }
-        Some(lookup(finder.gives, told))
+        // Who listens where addresses are told by names has one that does.
+        let finds_more = finder.gives == Gives::Hook && told.names.iter().any(|name| finder::gives_addresses(name));
+        Some(lookup(finder.gives, Names { is_open: told.is_open || finds_more, ..told }))
+    }
+
+    /// What leads to a field of what an argument points to.
+    fn field(&self, [wide, narrow]: [i64; 2]) -> [Op; 2] {
+        [Op::Add(Some(if self.class == Class::Elf64 { wide } else { narrow })), Op::Load]
+    }
+
+    /// Whether what a function is handed first was told what it is to find by one of others.
+    fn is_told_before(&self, step: usize, told_by: &[&str]) -> bool {
+        let tells = |callee: Option<Callee>| match callee {
+            Some(Callee::Referent(Referent::Import(symbol))) => {
+                self.finders.by_symbol.get(&symbol).is_some_and(|(name, _)| told_by.contains(name))
+            }
+            _ => false,
+        };
+        let steps = self.program.steps.iter().enumerate().filter(|(_, step)| tells(step.calls));
+        let told: Vec<Values> = steps.map(|(index, _)| self.argument(index, 0, &[])).collect();
+        let own = self.argument(step, 0, &[]);
+        let is_told = |place: &Place| told.iter().any(|values| values.is_open || values.places.contains(place));
+        !told.is_empty() && own.places.iter().all(is_told)
     }
 
     /// What an argument of a call may be, with what is done with it.
@@ -183,13 +199,15 @@ impl Reader<'_, '_, '_> {
             self.data.name(*place).into_iter().for_each(&mut add);
             may_change |= self.data.may_change(*place);
         }
-        let mut is_too_much = false;
+        // Of a place somewhere within a string it may be its end.
+        let mut is_too_much = !values.within.is_empty();
         for place in &values.within {
             let object = self.data.object(*place);
             let size = object.1.saturating_sub(object.0.offset);
-            is_too_much |= !self.program.spend(usize::try_from(size / BYTES_PER_VALUE).unwrap_or(usize::MAX));
-            if !is_too_much {
+            if self.program.spend(usize::try_from(size / BYTES_PER_VALUE).unwrap_or(usize::MAX)) {
                 self.data.names_in(object).take(NAMES + 1).for_each(&mut add);
+            } else {
+                is_too_much = true;
             }
             may_change |= self.data.may_change(*place);
         }
@@ -202,13 +220,18 @@ impl Reader<'_, '_, '_> {
 
     /// The names that any argument may point to.
     fn any_name(&self, step: usize) -> Names {
-        let arguments = self.program.calling.arguments.iter().take(4);
-        let mut all = Names { is_open: true, names: BTreeSet::new() };
-        for register in arguments {
-            let told = self.names(&Follow::new(self.program, self.data).register(step, *register, &[]), false);
-            all.is_open &= told.is_open;
-            all.names.extend(told.names);
+        let mut all = Names::default();
+        for (argument, register) in (0..6).zip(self.program.calling.arguments) {
+            if !self.program.hands_over(step, *register) {
+                continue;
+            }
+            let values = self.argument(step, argument, &[]);
+            // What may be anything may be a name.
+            all.is_open |= values.is_open;
+            all.names.extend(self.names(&values, false).names);
+            all.names.extend(self.all_names(step, argument).names);
         }
+        all.is_open |= all.names.is_empty();
         all
     }
 
@@ -239,32 +262,29 @@ impl Reader<'_, '_, '_> {
         told
     }
 
-    /// Whether an address is one that the module names: of its own, or of what it imports.
-    fn address(&self, step: usize, argument: u8) -> Names {
-        let values = self.argument(step, argument, &[]);
+    /// Whether these are addresses that the module names: of its own, or of what it imports.
+    fn named(&self, values: &Values) -> bool {
         let is_own = |place: &Place| self.data.is_code(*place);
-        let is_told = !values.is_open
+        !values.is_open
             && !values.is_empty()
             && values.places.iter().all(is_own)
             && values.within.is_empty()
-            && values.slots.is_empty();
-        Names { names: BTreeSet::new(), is_open: !is_told }
+            && values.slots.is_empty()
     }
 
     /// What is told to functions that are called by a pointer, if one of them may be what was found.
     fn by_pointer(&self, calls: &[Lookup]) -> Vec<Lookup> {
         let told = calls.iter().flat_map(|call| &call.names).find(|name| finder::gives_addresses(name));
         let taken = calls.iter().find(|call| call.is_by_pointer && call.gives == Gives::Address).map(|call| &call.by);
-        // A hook that can't be told may be one on what gives addresses.
-        let is_open = calls.iter().any(|call| call.is_open && call.gives == Gives::Hook);
-        let Some(by) = told.or(taken).cloned().or_else(|| is_open.then(|| "what it found".into())) else {
-            return Vec::new();
-        };
+        // A hook may be one on what gives addresses, by whatever name.
+        let hook = calls.iter().find(|call| call.gives == Gives::Hook).map(|call| &call.by);
+        let Some(by) = told.or(taken).or(hook).cloned() else { return Vec::new() };
         let is_held = told.or(taken).is_some();
         self.program.look_elsewhere();
         let pointers = self.program.steps.iter().enumerate().filter(|(_, step)| step.calls == Some(Callee::Pointer));
         let lookup = |(index, step): (usize, &Step)| {
-            let Names { names, is_open } = self.name(index, 0, &[], false);
+            let Names { mut names, is_open } = self.name(index, 0, &[], false);
+            names.extend((1..4).flat_map(|argument| self.name(index, argument, &[], false).names));
             let says = !names.is_empty() || (is_open && is_held);
             says.then(|| Lookup {
                 by: by.clone(),
@@ -277,6 +297,14 @@ impl Reader<'_, '_, '_> {
         };
         pointers.filter_map(lookup).collect()
     }
+}
+
+/// An instruction has no more bytes than that (Intel SDM, volume 2, 2.3.11), and so many before its last.
+const INSTRUCTION_BYTES: u64 = 14;
+
+/// A finder whose address is taken: what it is told then, nobody can tell.
+fn taken(name: &str, gives: Gives, at: Place) -> Lookup {
+    Lookup { by: name.into(), gives, is_by_pointer: true, names: Vec::new(), is_open: true, at }
 }
 
 /// What is looked up by a name that a call passes: a module's name may stand before it (`kallsyms_lookup_name()`), and a

@@ -75,6 +75,9 @@ const OPS: usize = 8;
 /// Distances at which one register is sought, before it is taken to move.
 const DISTANCES: usize = 6;
 
+/// Bytes that are copied at most into an object whose size nobody tells.
+const COPIED: i64 = 4096;
+
 /// How often a store's address is followed on the way to a value, one in the other.
 const NESTED: usize = 2;
 
@@ -193,28 +196,65 @@ impl<'f, 'e, 'd> Follow<'f, 'e, 'd> {
         if !self.loaded_slots.insert((slot, rest.to_vec())) {
             return;
         }
+        // Its address may be handed to others, which store by that.
         let program = self.program;
-        let function = program.function_of_step(step);
-        if !program.spend(1 + function.len() / STEPS_PER_VALUE) {
-            self.found.is_open = true;
-            return;
+        program.look_elsewhere();
+        let Some(function) = program.steps.get(step).and_then(|step| program.function(step.at)) else { return };
+        let mut is_known = false;
+        for function in program.reached(BTreeSet::from([function])) {
+            let steps = program.steps_of(function);
+            if !program.spend(1 + steps.len() / STEPS_PER_VALUE) {
+                self.found.is_open = true;
+                return;
+            }
+            for index in steps {
+                is_known |= self.store_on_stack(index, slot, rest);
+            }
         }
-        for index in function {
-            let Some(step) = program.steps.get(index) else { continue };
-            for effect in &step.effects {
-                let Effect::Stores(Memory { base: Base::Register(base), offset: Some(at) }, source) = *effect else {
-                    continue;
-                };
-                let is_there = if base == program.calling.stack {
+        // It is put there by nobody who was seen: who called, say.
+        self.found.is_open |= !is_known;
+    }
+
+    /// Goes on with what a step stores into a place on the stack; whether it does.
+    fn store_on_stack(&mut self, index: usize, slot: Slot, rest: &[Op]) -> bool {
+        let program = self.program;
+        let mut stores = false;
+        let Some(step) = program.steps.get(index) else { return stores };
+        for effect in &step.effects {
+            let Effect::Stores(Memory { base: Base::Register(base), offset }, source) = *effect else { continue };
+            let is_before = |begin: &Slot| begin.since == slot.since && begin.offset <= slot.offset;
+            let is_there = match offset {
+                Some(at) if base == program.calling.stack => {
                     Slot { since: program.stack_since(index), offset: at } == slot
-                } else {
-                    self.nested < NESTED && self.nested(index, base, Some(at)).slots.contains(&slot)
-                };
-                if is_there {
-                    self.resolve(index, source, rest);
+                }
+                _ if self.nested == NESTED => false,
+                Some(at) => self.nested(index, base, Some(at)).slots.contains(&slot),
+                // Anywhere behind.
+                None => self.nested(index, base, Some(0)).slots.iter().any(is_before),
+            };
+            if is_there {
+                stores = true;
+                self.resolve(index, source, rest);
+            }
+        }
+        if self.nested < NESTED && program.is_copy(index) {
+            let [to, from, ..] = program.calling.arguments else { return stores };
+            for begin in self.nested(index, *to, Some(0)).slots {
+                let distance = slot.offset.saturating_sub(begin.offset);
+                if begin.since == slot.since && (0..COPIED).contains(&distance) {
+                    stores = true;
+                    self.copied(index, *from, distance, rest);
                 }
             }
         }
+        stores
+    }
+
+    /// Goes on with what is copied from where a register leads to before a step; that it is so much is not told.
+    fn copied(&mut self, step: usize, from: Register, offset: i64, rest: &[Op]) {
+        let mut ops = vec![Op::Add(Some(offset)), Op::Load];
+        ops.extend(rest);
+        self.seek(step, from, ops);
     }
 
     /// The address that a register makes before a step, followed on its own.
@@ -258,6 +298,30 @@ impl<'f, 'e, 'd> Follow<'f, 'e, 'd> {
         }
     }
 
+    /// Goes back to where a function gives something back: itself, or by its last call.
+    fn come_back(&mut self, entry: Place, register: Register, ops: &[Op]) {
+        let program = self.program;
+        let mut seen = BTreeSet::from([entry]);
+        let mut open = vec![entry];
+        while let Some(function) = open.pop() {
+            for index in program.steps_of(function) {
+                let Some(step) = program.steps.get(index) else { continue };
+                if step.returns {
+                    self.seek(index, register, ops.to_vec());
+                }
+                match step.calls.filter(|_| !step.goes_on) {
+                    None => {}
+                    Some(Callee::Referent(Referent::Place(last))) => {
+                        if seen.insert(last) {
+                            open.push(last);
+                        }
+                    }
+                    Some(_) => self.found.is_open = true,
+                }
+            }
+        }
+    }
+
     /// Goes back through a step.
     fn through(&mut self, index: usize, register: Register, ops: &[Op]) {
         let Some(step) = self.program.steps.get(index) else { return };
@@ -268,9 +332,7 @@ impl<'f, 'e, 'd> Follow<'f, 'e, 'd> {
             match callee {
                 Callee::Referent(Referent::Place(entry)) if register == calling.result => {
                     self.program.look_elsewhere();
-                    for back in self.program.returns(entry).collect::<Vec<_>>() {
-                        self.seek(back, register, ops.to_vec());
-                    }
+                    self.come_back(entry, register, ops);
                 }
                 _ => self.found.is_open = true,
             }
@@ -313,7 +375,7 @@ impl<'f, 'e, 'd> Follow<'f, 'e, 'd> {
         let ops = joined(ops.to_vec());
         let place = match (referent, ops.as_slice()) {
             (Referent::Place(place), _) => place,
-            (Referent::Import(import), [] | [Op::Add(_)]) => {
+            (Referent::Import(import), []) => {
                 self.found.imports.insert(import);
                 return;
             }
@@ -351,11 +413,19 @@ impl<'f, 'e, 'd> Follow<'f, 'e, 'd> {
             return;
         }
         let object = self.data.object(place);
+        // Others may change what is exported.
+        if self.data.may_change(place) && self.program.open.contains(&object.0) {
+            self.found.is_open = true;
+        }
         let held: Vec<Referent> = if anywhere {
             self.data.all_in(object).map(|(_, to)| to).collect()
         } else {
             self.data.pointer(place).into_iter().collect()
         };
+        if !self.program.spend(held.len()) {
+            self.found.is_open = true;
+            return;
+        }
         for referent in held {
             self.constant(referent, rest);
         }
@@ -371,13 +441,16 @@ impl<'f, 'e, 'd> Follow<'f, 'e, 'd> {
             self.found.is_open = true;
             return;
         }
-        for (step, source) in self.stores(range, object) {
-            self.resolve(step, source, rest);
+        for stored in self.stores(range, object) {
+            match stored {
+                Stored::Value(step, source) => self.resolve(step, source, rest),
+                Stored::Copy(step, from, offset) => self.copied(step, from, offset, rest),
+            }
         }
     }
 
     /// What the code stores into a part of an object.
-    fn stores(&self, (begin, end): (Place, u64), object: (Place, u64)) -> Vec<(usize, Source)> {
+    fn stores(&self, (begin, end): (Place, u64), object: (Place, u64)) -> Vec<Stored> {
         let end = Place { offset: end.max(begin.offset), ..begin };
         let of = |index: usize| {
             let step = self.program.steps.get(index);
@@ -387,16 +460,17 @@ impl<'f, 'e, 'd> Follow<'f, 'e, 'd> {
             })
         };
         let named = self.program.stores.range(begin..end).flat_map(|(_, steps)| steps);
-        let mut stores: Vec<(usize, Source)> =
-            named.flat_map(|index| of(*index).map(|(_, source)| (*index, source))).collect();
+        let mut stores: Vec<Stored> =
+            named.flat_map(|index| of(*index).map(|(_, source)| Stored::Value(*index, source))).collect();
         if self.nested == NESTED {
             return stores;
         }
-        // Those who take its address may store by that.
+        // Those who take its address may store by that, or hand it to others who do.
         let whole = object.0..Place { offset: object.1.max(object.0.offset), ..object.0 };
         let users = self.program.uses.range(whole).flat_map(|(_, steps)| steps);
         let functions: BTreeSet<Place> =
             users.filter_map(|index| self.program.function(self.program.steps.get(*index)?.at)).collect();
+        let functions = self.program.reached(functions);
         for &index in &self.program.loose_stores {
             let function = self.program.steps.get(index).and_then(|step| self.program.function(step.at));
             if !function.is_some_and(|function| functions.contains(&function)) {
@@ -408,12 +482,33 @@ impl<'f, 'e, 'd> Follow<'f, 'e, 'd> {
                 let hits = |place: &Place| (begin..end).contains(place);
                 let within = |place: &Place| self.data.object(*place).0 == object.0;
                 if to.places.iter().any(hits) || to.within.iter().any(within) {
-                    stores.push((index, source));
+                    stores.push(Stored::Value(index, source));
+                }
+            }
+        }
+        for index in functions.iter().flat_map(|function| self.program.steps_of(*function)) {
+            let [to, from, ..] = self.program.calling.arguments else { continue };
+            if !self.program.is_copy(index) {
+                continue;
+            }
+            for place in self.nested(index, *to, Some(0)).places {
+                let offset = begin.offset.checked_sub(place.offset).filter(|_| place.section == begin.section);
+                let offset = offset.and_then(|offset| i64::try_from(offset).ok()).filter(|offset| *offset < COPIED);
+                if let Some(offset) = offset.filter(|_| self.data.object(place).0 == object.0) {
+                    stores.push(Stored::Copy(index, *from, offset));
                 }
             }
         }
         stores
     }
+}
+
+/// What is put into an object.
+enum Stored {
+    /// By a step, this.
+    Value(usize, Source),
+    /// By a call, what is so many bytes behind where a register leads to before it.
+    Copy(usize, Register, i64),
 }
 
 /// Operations with numbers added at once.

@@ -2,8 +2,8 @@
 //! Steps of x86, of 32 and of 64 bits.
 
 use iced_x86::{
-    ConditionCode, Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory, InstructionInfoOptions,
-    Mnemonic, OpAccess, OpKind, Register as Name,
+    ConditionCode, Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory, Mnemonic, OpAccess,
+    OpKind, Register as Name,
 };
 
 use super::program::Piece;
@@ -17,15 +17,16 @@ pub(super) const CALLING_64: Calling =
 /// `-mregparm=3` (`arch/x86/Makefile`, 7.2): eax, edx and ecx.
 pub(super) const CALLING_32: Calling = Calling { arguments: &[0, 2, 1], scratch: &[0, 1, 2], result: 0, stack: 4 };
 
-/// Reads a piece of code. What is no instruction ends it.
+/// Reads a piece of code.
 pub(super) fn read(bits: u32, piece: &mut Piece<'_>, steps: &mut Vec<Step>) {
     let mut decoder = Decoder::with_ip(bits, piece.code, piece.begin, DecoderOptions::NONE);
     let mut machine = Machine { bits, info: InstructionInfoFactory::new() };
     let mut instruction = Instruction::default();
     while decoder.can_decode() {
         decoder.decode_out(&mut instruction);
+        // What is none is jumped over: it goes on behind.
         if instruction.is_invalid() {
-            return;
+            continue;
         }
         let Piece { code, begin, relocations, .. } = piece;
         let Operands { memory, immediate } = x86_operands(bits, &decoder, &instruction, code, *begin, relocations);
@@ -68,8 +69,8 @@ impl Machine {
         });
         let (calls, jump) = match (flow, target) {
             (FlowControl::Call, Some(to)) => (Some(Callee::Referent(to)), None),
-            (FlowControl::Call | FlowControl::IndirectCall, _) => (Some(self.pointed(told)), None),
-            (FlowControl::IndirectBranch, _) => (Some(self.pointed(told)), None),
+            (FlowControl::Call | FlowControl::IndirectCall, _) => (Some(Self::pointed(told)), None),
+            (FlowControl::IndirectBranch, _) => (Some(Self::pointed(told)), None),
             (_, Some(Referent::Place(place))) => (tail(flow, Referent::Place(place)), Some(place)),
             (_, Some(to)) => (Some(Callee::Referent(to)), None),
             _ => (None, None),
@@ -86,7 +87,7 @@ impl Machine {
     }
 
     /// Whom a call through memory or a register calls.
-    fn pointed(&self, told: &Told) -> Callee {
+    fn pointed(told: &Told) -> Callee {
         match told.memory {
             // `call *symbol(%rip)`, by which clang calls others.
             Some(import @ Referent::Import(_)) => Callee::Referent(import),
@@ -113,8 +114,9 @@ impl Machine {
             }
             (Mnemonic::Mov | Mnemonic::Xchg, None) if instruction.op0_kind() == OpKind::Memory => {
                 let stored = self.stored(instruction, told);
-                let mut effects: Vec<Effect> =
-                    stored.map(|source| Effect::Stores(self.memory(instruction, told), source)).into_iter().collect();
+                let places = [Some(Self::memory(instruction, told)), other_base(instruction, told)];
+                let store = |source| places.into_iter().flatten().map(move |memory| Effect::Stores(memory, source));
+                let mut effects: Vec<Effect> = stored.into_iter().flat_map(store).collect();
                 if instruction.mnemonic() == Mnemonic::Xchg {
                     effects
                         .extend(self.whole(instruction.op1_register()).map(|to| Effect::Writes(to, Source::Unknown)));
@@ -122,7 +124,7 @@ impl Machine {
                 effects
             }
             (Mnemonic::Lea, Some(to)) => {
-                let mut effects = vec![Effect::Writes(to, Source::Address(self.memory(instruction, told)))];
+                let mut effects = vec![Effect::Writes(to, Source::Address(Self::memory(instruction, told)))];
                 let other = other_base(instruction, told);
                 effects.extend(other.map(|memory| Effect::MayWrite(to, Source::Address(memory))));
                 effects
@@ -144,11 +146,11 @@ impl Machine {
             }
             // Which of the two is the address, and which the distance, does not show.
             (Mnemonic::Add, Some(to)) => {
-                let mut effects = vec![Effect::Writes(to, Source::register(to, None))];
-                let other =
-                    (instruction.op1_kind() == OpKind::Register).then(|| self.whole(instruction.op1_register()));
-                effects.extend(other.flatten().map(|other| Effect::MayWrite(to, Source::register(other, None))));
-                effects
+                let other = match self.value(instruction, told, 1) {
+                    Source::Address(memory) => Source::Address(Memory { offset: None, ..memory }),
+                    _ => Source::Unknown,
+                };
+                vec![Effect::Writes(to, Source::register(to, None)), Effect::MayWrite(to, other)]
             }
             (Mnemonic::Inc | Mnemonic::Dec, Some(to)) => {
                 let number = if instruction.mnemonic() == Mnemonic::Inc { 1 } else { -1 };
@@ -173,17 +175,36 @@ impl Machine {
             (_, Some(to)) if instruction.op_count() == 2 && instruction.condition_code() != ConditionCode::None => {
                 vec![Effect::MayWrite(to, self.value(instruction, told, 1))]
             }
-            _ => self.others(instruction),
+            _ => self.others(instruction, told),
         }
     }
 
     /// What of an instruction is not told apart: it writes what nobody can tell.
-    fn others(&mut self, instruction: &Instruction) -> Vec<Effect> {
+    fn others(&mut self, instruction: &Instruction, told: &Told) -> Vec<Effect> {
         // What a call does to registers is known of all calls.
         if matches!(instruction.flow_control(), FlowControl::Call | FlowControl::IndirectCall | FlowControl::Return) {
             return Vec::new();
         }
-        let info = self.info.info_options(instruction, InstructionInfoOptions::NO_MEMORY_USAGE);
+        let word = self.word();
+        let info = self.info.info(instruction);
+        let is_written = |access| {
+            matches!(access, OpAccess::Write | OpAccess::ReadWrite | OpAccess::CondWrite | OpAccess::ReadCondWrite)
+        };
+        let is_zero =
+            matches!(instruction.mnemonic(), Mnemonic::Stosb | Mnemonic::Stosw | Mnemonic::Stosd | Mnemonic::Stosq);
+        let mut stores: Vec<Effect> = Vec::new();
+        for memory in info.used_memory().iter().filter(|memory| is_written(memory.access())) {
+            let is_string = memory.base() == Name::RDI && is_string(instruction.mnemonic());
+            if is_zero || (!is_string && i64::try_from(memory.memory_size().size()) != Ok(word)) {
+                continue;
+            }
+            let memory = if is_string {
+                Memory { base: Base::Register(number(Name::RDI).unwrap_or_default()), offset: None }
+            } else {
+                Self::memory(instruction, told)
+            };
+            stores.push(Effect::Stores(memory, Source::Unknown));
+        }
         let used = info.used_registers().iter().filter_map(|used| {
             let register = used.register().is_gpr().then(|| number(used.register())).flatten()?;
             match used.access() {
@@ -192,7 +213,7 @@ impl Machine {
                 _ => None,
             }
         });
-        used.collect()
+        stores.into_iter().chain(used).collect()
     }
 
     /// The value of an operand.
@@ -202,9 +223,11 @@ impl Machine {
                 Some(register) => Source::register(register, Some(0)),
                 None => Source::Unknown,
             },
-            OpKind::Memory if instruction.memory_size().size() as i64 == self.word() => {
-                Source::Loaded(self.memory(instruction, told))
+            OpKind::Memory if i64::try_from(instruction.memory_size().size()) == Ok(self.word()) => {
+                Source::Loaded(Self::memory(instruction, told))
             }
+            // Four bytes may be an address by a relocation of 32 bits.
+            OpKind::Memory if instruction.memory_size().size() == 4 => Source::Loaded(Self::memory(instruction, told)),
             OpKind::Memory => Source::Number,
             kind if is_number(kind) => match told.immediate {
                 Some(referent) => Source::referent(referent),
@@ -217,12 +240,12 @@ impl Machine {
 
     /// What is stored, if it is as wide as an address.
     fn stored(&self, instruction: &Instruction, told: &Told) -> Option<Source> {
-        let is_wide = instruction.memory_size().size() as i64 == self.word();
+        let is_wide = i64::try_from(instruction.memory_size().size()) == Ok(self.word());
         is_wide.then(|| self.value(instruction, told, 1))
     }
 
     /// The memory that an instruction means.
-    fn memory(&self, instruction: &Instruction, told: &Told) -> Memory {
+    fn memory(instruction: &Instruction, told: &Told) -> Memory {
         let base = instruction.memory_base();
         let index = instruction.memory_index();
         let displacement = instruction.memory_displacement64().cast_signed();
@@ -265,6 +288,11 @@ fn tail(flow: FlowControl, to: Referent) -> Option<Callee> {
 
 fn number(register: Name) -> Option<Register> {
     register.is_gpr().then(|| u8::try_from(register.full_register().number()).ok()).flatten()
+}
+
+/// Whether an instruction copies from one place to another.
+fn is_string(mnemonic: Mnemonic) -> bool {
+    matches!(mnemonic, Mnemonic::Movsb | Mnemonic::Movsw | Mnemonic::Movsd | Mnemonic::Movsq)
 }
 
 fn is_number(kind: OpKind) -> bool {
