@@ -16,8 +16,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let _ = DebugInfo::load_for(bytes, bytes);
     let Ok(info) = DebugInfo::load(bytes) else { return };
     let _ = info.missing();
-    let sites: Vec<(u32, u64)> =
-        (1..SECTIONS).flat_map(|section| OFFSETS.map(|offset| (section, offset))).collect();
+    let sites: Vec<(u32, u64)> = (1..SECTIONS).flat_map(|section| OFFSETS.map(|offset| (section, offset))).collect();
     if let Ok(all) = info.frames_of(&sites) {
         assert_eq!(all.len(), sites.len());
         let names = all.iter().flatten().flat_map(|frame| [&frame.function, &frame.file]);

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::{Once, OnceLock};
 
 use symgate::allowlist::{Allowlists, Folder};
-use symgate::check::{Gathered, Judged};
+use symgate::check::{Gathered, Judged, Located};
 use symgate::exports::{ExportTable, Provided, Reference};
 use symgate::gate::{Candidate, Judgement, PrivateUse, Profile, Terms, Verdict, rules};
+use symgate::input::DebugDirs;
 use symgate::module::{ModuleFacts, Problem};
 use symgate::reach::Reach;
 use symgate::report::{self, CheckReport};
@@ -39,7 +40,13 @@ pub fn judge(allowlists: &Allowlists, facts: &ModuleFacts, profile: Profile) {
     denied_or_allowed(&judgement);
     inspected(&judgement);
     let judged = Judged { modules: vec![judgement], unreadable: Vec::new() };
-    reported(&CheckReport { context: &context, gathered: &gathered, judged: &judged, all: true });
+    reported(&CheckReport {
+        context: &context,
+        gathered: &gathered,
+        judged: &judged,
+        located: &Located::default(),
+        all: true,
+    });
 }
 
 /// Lets the library use no thread but this: to wake another takes longer than what is to be done.
@@ -60,7 +67,14 @@ fn gathered(facts: &ModuleFacts) -> Gathered {
     for export in &facts.exports {
         exports.add_claim(Provided { export: export.clone(), path: LABEL.into(), provider: provider.clone() });
     }
-    let modules = vec![Candidate { path: LABEL.to_owned(), facts: facts.clone(), proof: None, signature: None, private: PrivateUse::default() }];
+    let modules = vec![Candidate {
+        path: LABEL.to_owned(),
+        facts: facts.clone(),
+        proof: None,
+        signature: None,
+        claims: false,
+        private: PrivateUse::default(),
+    }];
     Gathered {
         modules,
         module_files: 1,
@@ -71,7 +85,9 @@ fn gathered(facts: &ModuleFacts) -> Gathered {
         debug_files: 0,
         trust: Trust::default(),
         reach: Reach::default(),
+        oracles: Reach::default(),
         sources: Vec::new(),
+        debug_dirs: DebugDirs::default(),
         packages: Vec::new(),
         context: Vec::new(),
         context_listed: 0,

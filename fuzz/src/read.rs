@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 
 use symgate::module::bytes::PositionedFile;
 use symgate::module::graph::{Depth, Graph, Target};
+use symgate::module::sites::Sites;
 use symgate::module::{Bytes, ElfError, ModuleFacts, Signature, Stage};
 
 /// Bytes of `struct module_signature` and the marker behind it.
@@ -25,7 +26,16 @@ pub fn facts(bytes: &[u8], reader: Reader) -> Result<ModuleFacts, ElfError> {
     assert_eq!(facts, in_file(bytes, reader), "from memory and from a file");
     if let Ok(facts) = &facts {
         hold(facts, bytes.len());
-        linked(facts, &Graph::read(Bytes::in_memory(bytes), Depth::Everything, &facts.lookups).expect("what has facts has a graph"));
+        let bytes = Bytes::in_memory(bytes);
+        // What finds something may be any import.
+        let lookups = facts.lookups_by(bytes, &|name| name.len().is_multiple_of(2));
+        linked(facts, &Graph::read(bytes, Depth::Everything, &lookups).expect("what has facts has a graph"));
+        if let Ok(Some(sites)) = Sites::read(bytes) {
+            let asking = sites.asking(&|_| true, &lookups);
+            assert!(asking.is_sorted(), "places in order");
+            assert!(sites.untold(&lookups).len() <= lookups.calls.len(), "one place a call");
+            let _ = (sites.offering(&|_| true), sites.functions(&|_| true), sites.debug_link());
+        }
     }
     facts
 }

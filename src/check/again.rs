@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use rayon::prelude::*;
 
 use super::{Gathered, Source};
-use crate::input::{self, InputError, InputErrorKind};
+use crate::input::{self, InputError, Numbered};
 use crate::module::Bytes;
 
 impl Gathered {
@@ -20,7 +20,7 @@ impl Gathered {
             Source::File(path) => Some((index, input::read_again(path, |bytes| read(index, bytes)))),
             Source::Package(_) => None,
         });
-        let mut all: Vec<(usize, Result<T, InputErrorKind>)> = of_files.collect();
+        let mut all: Vec<Numbered<T>> = of_files.collect();
         let mut of_packages: BTreeMap<usize, HashMap<&str, usize>> = BTreeMap::new();
         for &index in wanted {
             if let (Some(Source::Package(package)), Some(module)) = (self.sources.get(index), self.modules.get(index)) {

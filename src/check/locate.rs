@@ -2,11 +2,10 @@
 //! Where in the source a finding is: read once more of the modules that have one, and of no other.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use super::{Gathered, Judged, Source};
 use crate::gate::{Finding, Location, Severity, Sought};
-use crate::input::DebugDirs;
+use crate::input::DebugFile;
 use crate::module::debug::{DebugError, DebugInfo, Frame};
 use crate::module::sites::{Site, Sites};
 use crate::module::{Bytes, ModuleFacts};
@@ -46,7 +45,10 @@ impl Gathered {
             let findings = judged.modules.get(index).map(|judgement| judgement.findings.as_slice()).unwrap_or_default();
             let wanted = findings.iter().enumerate().filter(|(_, finding)| is_somewhere(finding));
             let facts = &self.modules.get(index)?.facts;
-            places(bytes, facts, wanted, &|sites| self.debug_info_of(index, facts, sites))
+            let lines = |sites: &Sites<'_>, places: &[(u32, u64)]| {
+                self.of_debug_info(index, bytes, sites, |debug| debug.frames_of(places))
+            };
+            places(bytes, facts, wanted, &lines)
         });
         let mut located = Located::default();
         located.errors.extend(errors.into_iter().map(|error| (error.path, error.kind.to_string())));
@@ -65,29 +67,41 @@ impl Gathered {
     }
 
     /// The file that holds a module's debug info apart from it.
-    pub(super) fn debug_info_of(&self, index: usize, facts: &ModuleFacts, sites: &Sites<'_>) -> Option<DebugFileOf> {
+    fn debug_file(&self, index: usize, facts: &ModuleFacts, sites: &Sites<'_>) -> Option<DebugFile> {
         // The name of a package's member is no path.
         let path = match self.sources.get(index)? {
             Source::File(path) => Some(path.as_path()),
             Source::Package(_) => None,
         };
-        find(&self.debug_dirs, facts, sites, path)
+        self.debug_dirs.find(facts.build_id.as_deref(), sites.debug_link().as_deref(), path)
+    }
+
+    /// Asks a module's debug info: its own, or else what a file of its own holds.
+    pub(super) fn of_debug_info<T>(
+        &self,
+        index: usize,
+        bytes: Bytes<'_>,
+        sites: &Sites<'_>,
+        ask: impl Fn(&DebugInfo<'_>) -> Result<T, DebugError>,
+    ) -> Result<T, DebugError> {
+        let facts = self.modules.get(index).map(|module| &module.facts).ok_or(DebugError::None)?;
+        if facts.debug_info {
+            return ask(&DebugInfo::load(bytes)?);
+        }
+        let file = self.debug_file(index, facts, sites).ok_or(DebugError::None)?;
+        file.read(|debug| ask(&DebugInfo::load_for(debug, bytes)?)).unwrap_or(Err(DebugError::None))
     }
 }
 
-/// A file of debug info.
-pub(super) type DebugFileOf = crate::input::DebugFile;
-
-fn find(dirs: &DebugDirs, facts: &ModuleFacts, sites: &Sites<'_>, path: Option<&Path>) -> Option<DebugFileOf> {
-    dirs.find(facts.build_id.as_deref(), sites.debug_link().as_deref(), path)
-}
+/// Tells the functions at places of a module, with their lines.
+type Lines<'l> = dyn Fn(&Sites<'_>, &[(u32, u64)]) -> Result<Vec<Vec<Frame>>, DebugError> + 'l;
 
 /// The places of findings in one module.
 fn places<'f>(
     bytes: Bytes<'_>,
     facts: &ModuleFacts,
     findings: impl Iterator<Item = (usize, &'f Finding)>,
-    debug_file: &dyn Fn(&Sites<'_>) -> Option<DebugFileOf>,
+    lines: &Lines<'_>,
 ) -> Option<Places> {
     let sites = Sites::read(bytes).ok()??;
     let of_findings: Vec<(usize, Vec<Site>)> = findings
@@ -109,12 +123,12 @@ fn places<'f>(
         .map(|site| (site.section, site.offset))
         .collect();
     let code: Vec<(u32, u64)> = code.into_iter().collect();
-    let frames = match frames(bytes, facts, &code, &|| debug_file(&sites)) {
+    let read = if code.is_empty() { Ok(Vec::new()) } else { lines(&sites, &code) };
+    let (frames, error) = match read {
         Ok(frames) => (frames, None),
         Err(DebugError::None) => (Vec::new(), None),
         Err(error) => (Vec::new(), Some(error.to_string())),
     };
-    let (frames, error) = frames;
     let has_lines = frames.iter().any(|frames| !frames.is_empty());
     let by_place: BTreeMap<(u32, u64), Vec<Frame>> = code.into_iter().zip(frames).collect();
     let located = |site: Site| Location {
@@ -130,21 +144,4 @@ fn places<'f>(
         (number, locations)
     });
     Some(Places { of_findings: of_findings.collect(), has_lines, error })
-}
-
-fn frames(
-    bytes: Bytes<'_>,
-    facts: &ModuleFacts,
-    places: &[(u32, u64)],
-    debug_file: &dyn Fn() -> Option<DebugFileOf>,
-) -> Result<Vec<Vec<Frame>>, DebugError> {
-    if places.is_empty() {
-        return Ok(Vec::new());
-    }
-    if facts.debug_info {
-        return DebugInfo::load(bytes)?.frames_of(places);
-    }
-    let file = debug_file().ok_or(DebugError::None)?;
-    let read = file.read(|debug| DebugInfo::load_for(debug, bytes)?.frames_of(places));
-    read.unwrap_or(Err(DebugError::None))
 }

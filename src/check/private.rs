@@ -7,9 +7,9 @@ use std::collections::BTreeSet;
 use super::Gathered;
 use crate::allowlist::{Allowlists, Family, Policy};
 use crate::gate::PrivateUse;
-use crate::module::debug::{DebugError, DebugInfo, HandledTypes};
+use crate::module::ModuleFacts;
+use crate::module::debug::{DebugError, HandledTypes};
 use crate::module::sites::Sites;
-use crate::module::{Bytes, ModuleFacts};
 use crate::tier;
 
 impl Gathered {
@@ -23,7 +23,12 @@ impl Gathered {
             let facts = &self.modules.get(index)?.facts;
             let sites = Sites::read(bytes).ok()??;
             let types = self.private_types(policy, facts);
-            let handled = match self.handled(index, facts, bytes, &sites, &types) {
+            let handled = if types.is_empty() {
+                Ok(HandledTypes::default())
+            } else {
+                self.of_debug_info(index, bytes, &sites, |debug| debug.handled_types(&types))
+            };
+            let handled = match handled {
                 Ok(handled) => Some(handled),
                 Err(DebugError::None) => None,
                 Err(_) => Some(HandledTypes { handled: Vec::new(), seen: 0, of: 1 }),
@@ -49,24 +54,5 @@ impl Gathered {
         };
         let families = policy.judged().filter(|family| !family.private_types.is_empty() && !asks_for(family));
         families.flat_map(|family| &family.private_types).cloned().collect()
-    }
-
-    fn handled(
-        &self,
-        index: usize,
-        facts: &ModuleFacts,
-        bytes: Bytes<'_>,
-        sites: &Sites<'_>,
-        types: &BTreeSet<String>,
-    ) -> Result<HandledTypes, DebugError> {
-        if types.is_empty() {
-            return Ok(HandledTypes::default());
-        }
-        if facts.debug_info {
-            return DebugInfo::load(bytes)?.handled_types(types);
-        }
-        let file = self.debug_info_of(index, facts, sites).ok_or(DebugError::None)?;
-        let read = file.read(|debug| DebugInfo::load_for(debug, bytes)?.handled_types(types));
-        read.unwrap_or(Err(DebugError::None))
     }
 }

@@ -19,7 +19,7 @@ pub use compression::{Compression, UnpackError};
 pub use debug_file::{DebugDirs, DebugFile};
 pub use package::{Member, members};
 pub use read::{Asked, Asking, Labelled, read_all, read_module, read_package};
-pub(crate) use read::{content_hash, content_hashes_of_package, is_package, read_again, read_package_again};
+pub(crate) use read::{Numbered, content_hash, content_hashes_of_package, is_package, read_again, read_package_again};
 pub(crate) use reference::read_image;
 pub use reference::read_reference;
 

@@ -156,12 +156,15 @@ pub fn read_package(package: &PackageFile, asking: &Asking<'_>) -> Result<Vec<La
     caught(|| read_members(package, asking))
 }
 
+/// What was read of the module of a number.
+pub(crate) type Numbered<T> = (usize, Result<T, InputErrorKind>);
+
 /// Reads something more of some modules of a package: of those of which `wanted` tells the number by their label.
 pub(crate) fn read_package_again<T>(
     package: &PackageFile,
     wanted: &dyn Fn(&str) -> Option<usize>,
     read: &dyn Fn(usize, Bytes<'_>) -> T,
-) -> Result<Vec<(usize, Result<T, InputErrorKind>)>, InputErrorKind> {
+) -> Result<Vec<Numbered<T>>, InputErrorKind> {
     caught(|| {
         let mut all = Vec::new();
         members(package.format, &mut door::file(&package.path)?.0, &mut |member| {

@@ -59,6 +59,7 @@ pub enum Stage {
 }
 
 /// All that a module says of itself.
+#[expect(clippy::struct_excessive_bools, reason = "they are facts, each of its own, and not states")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModuleFacts {
     /// How far its build has come.

@@ -179,6 +179,7 @@ struct InspectV1<'a> {
     modules: Vec<ModuleV1<'a>>,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a field of the JSON")]
 #[derive(Serialize)]
 struct ModuleV1<'a> {
     name: &'a str,

@@ -126,17 +126,7 @@ fn of_others(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
     let handed: Vec<_> = handed.collect();
     let Some((_, way)) = handed.first() else { return };
     let symbols: Vec<String> = handed.iter().map(|(import, _)| import.name.to_string()).collect();
-    drafts.push(
-        Draft {
-            key: Some("handed-out".to_owned()),
-            ..Draft::new(
-                Weight::Always(Severity::Warn),
-                format!("imports {}, by which symbols are found that can't be told: {}", list(&symbols), told(way)),
-            )
-        }
-        .by(way),
-    );
-    if let Some(draft) = drafts.last_mut() {
-        draft.symbols = symbols;
-    }
+    let message = format!("imports {}, by which symbols are found that can't be told: {}", list(&symbols), told(way));
+    let draft = Draft::new(Weight::Always(Severity::Warn), message);
+    drafts.push(Draft { key: Some("handed-out".to_owned()), symbols, ..draft }.by(way));
 }

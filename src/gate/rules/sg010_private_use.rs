@@ -105,20 +105,16 @@ fn copies(subject: &Subject<'_>, family: &Family, drafts: &mut Vec<Draft>) {
     if copied.iter().filter(|symbol| family.acquires(symbol)).count() < 2 {
         return;
     }
+    let message = format!("has a copy of its own of {}: it defines {}", family.name, list(&copied));
     drafts.push(Draft {
         family: Some(family.name.clone()),
         key: Some("copy".to_owned()),
+        symbols: copied,
         sought: Sought::Nothing,
         help: Some("use the kernel's, and register the module".to_owned()),
         decided_by: Some(family.place.clone()),
-        ..Draft::new(
-            Weight::Always(Severity::Warn),
-            format!("has a copy of its own of {}: it defines {}", family.name, list(&copied)),
-        )
+        ..Draft::new(Weight::Always(Severity::Warn), message)
     });
-    if let Some(draft) = drafts.last_mut() {
-        draft.symbols = copied;
-    }
 }
 
 /// What it imports of no family, by which the same can be made.

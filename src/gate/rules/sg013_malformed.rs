@@ -85,6 +85,7 @@ fn after_modpost(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
     let message = format!("imports what modpost did not see, or was told to be somebody else's: {}", list(&told));
     drafts.push(Draft {
         key: Some("after-modpost".to_owned()),
+        symbols: late.into_iter().map(|(name, _)| name).collect(),
         help: Some(
             "find out what was linked in after modpost (LDFLAGS_MODULE), or which Module.symvers it was built with \
              (KBUILD_EXTRA_SYMBOLS)"
@@ -92,9 +93,6 @@ fn after_modpost(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
         ),
         ..Draft::new(Weight::ByFamily, message)
     });
-    if let Some(draft) = drafts.last_mut() {
-        draft.symbols = late.into_iter().map(|(name, _)| name).collect();
-    }
 }
 
 /// The modules of a `depends` tag.

@@ -163,9 +163,9 @@ pub fn found(lookups: &Lookups, imports: &[Import], expand: &dyn Fn(&str) -> Vec
             names.insert(name.into());
         }
     }
-    let is_new = |name: &Box<str>| imports.binary_search_by(|import| import.name.cmp(name)).is_err();
+    let is_new = |name: &str| imports.binary_search_by(|import| (*import.name).cmp(name)).is_err();
     let import = |name| Import { name, binding: Binding::Lookup, crc: None };
-    names.into_iter().filter(is_new).map(import).collect()
+    names.into_iter().filter(|name| is_new(name)).map(import).collect()
 }
 
 /// Whether a function of the kernel finds whatever it is told.

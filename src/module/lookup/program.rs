@@ -8,7 +8,7 @@ use std::slice::Iter;
 
 use object::elf::STT_FUNC;
 
-use super::step::{Callee, Calling, Effect, Register, Step};
+use super::step::{Callee, Calling, Effect, Memory, Register, Step};
 use super::values::MOST_OF_ALL;
 use super::{arm, arm64, x86};
 use crate::module::elf::{Elf, Relocation, Symbols};
@@ -240,7 +240,7 @@ impl Program {
                     Some((None, _)) => self.loose_stores.push(index),
                     None => {}
                 }
-                for place in [memory, source.memory()].into_iter().flatten().filter_map(|memory| memory.place()) {
+                for place in [memory, source.memory()].into_iter().flatten().filter_map(Memory::place) {
                     self.uses.entry(place).or_default().push(index);
                 }
             }
@@ -311,7 +311,8 @@ impl Program {
     /// Whether a call may hand over something in a register: it was written since the last call before, or since the function
     /// was entered with something in it. The first and the last function of a module are entered with nothing.
     pub(super) fn hands_over(&self, call: usize, register: Register) -> bool {
-        let writes = |effect: &Effect| matches!(effect, Effect::Writes(of, _) | Effect::MayWrite(of, _) if *of == register);
+        let writes =
+            |effect: &Effect| matches!(effect, Effect::Writes(of, _) | Effect::MayWrite(of, _) if *of == register);
         let function = self.function_of_step(call);
         for index in (function.start..call).rev() {
             let Some(step) = self.steps.get(index) else { continue };
@@ -409,6 +410,9 @@ impl<'s> Section<'s> {
     }
 }
 
+/// What is relative counts from the end of the instruction, at most so many bytes behind the begin of the field.
+const FIELD_BYTES: u64 = 8;
+
 /// The pieces that refer to a wanted symbol, and those from which control may come into the middle of such a one: compilers put
 /// parts of a function into another section.
 fn around(sections: &[Section<'_>], code: Code, is_wanted: &dyn Fn(u32) -> bool) -> BTreeSet<Key> {
@@ -423,10 +427,8 @@ fn around(sections: &[Section<'_>], code: Code, is_wanted: &dyn Fn(u32) -> bool)
             }
             let addend = section.addend(code, relocation);
             let Some(Referent::Place(to)) = referent(section.symbols, relocation.symbol, addend) else { continue };
-            // It counts from the end of the instruction, at most so many bytes behind the field.
-            const FIELD: u64 = 8;
             let Some(target) = sections.iter().find(|section| section.index == to.section) else { continue };
-            for offset in [to.offset, to.offset.saturating_add(4), to.offset.saturating_add(FIELD)] {
+            for offset in [to.offset, to.offset.saturating_add(4), to.offset.saturating_add(FIELD_BYTES)] {
                 let piece = target.piece(offset).filter(|begin| *begin != offset);
                 into.extend(piece.map(|piece| ((to.section, piece), (section.index, from))));
             }

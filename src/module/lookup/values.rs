@@ -311,11 +311,7 @@ impl<'f, 'e, 'd> Follow<'f, 'e, 'd> {
                 }
                 match step.calls.filter(|_| !step.goes_on) {
                     None => {}
-                    Some(Callee::Referent(Referent::Place(last))) => {
-                        if seen.insert(last) {
-                            open.push(last);
-                        }
-                    }
+                    Some(Callee::Referent(Referent::Place(last))) => open.extend(seen.insert(last).then_some(last)),
                     Some(_) => self.found.is_open = true,
                 }
             }
