@@ -311,19 +311,32 @@ impl Program {
     /// Whether a call may hand over something in a register: it was written since the last call before, or since the function
     /// was entered with something in it. The first and the last function of a module are entered with nothing.
     pub(super) fn hands_over(&self, call: usize, register: Register) -> bool {
+        /// Functions, each called by the next.
+        const CALLERS: usize = 32;
         let writes =
             |effect: &Effect| matches!(effect, Effect::Writes(of, _) | Effect::MayWrite(of, _) if *of == register);
-        let function = self.function_of_step(call);
-        for index in (function.start..call).rev() {
-            let Some(step) = self.steps.get(index) else { continue };
-            if step.effects.iter().any(writes) {
+        let mut seen: BTreeSet<Place> = BTreeSet::new();
+        let mut open = vec![call];
+        'calls: while let Some(call) = open.pop() {
+            let function = self.function_of_step(call);
+            for step in (function.start..call).rev().filter_map(|index| self.steps.get(index)) {
+                if step.effects.iter().any(writes) {
+                    return true;
+                }
+                if step.calls.is_some() || step.returns {
+                    continue 'calls;
+                }
+            }
+            let Some(entry) = self.steps.get(function.start).map(|step| step.at) else { continue };
+            if self.first_and_last.contains(&entry) || !seen.insert(entry) {
+                continue;
+            }
+            if self.open.contains(&entry) || seen.len() > CALLERS {
                 return true;
             }
-            if step.calls.is_some() || step.returns {
-                return false;
-            }
+            open.extend(self.callers(entry));
         }
-        !self.steps.get(function.start).is_some_and(|step| self.first_and_last.contains(&step.at))
+        false
     }
 
     /// Whether a step calls what copies.
