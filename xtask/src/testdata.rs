@@ -126,6 +126,19 @@ const PASSES: [Pass; 7] = [
             "sg_hide_copy",
             "sg_twin_copy",
             "sg_hide_inline",
+            "sg_hide_setter",
+            "sg_twin_setter",
+            "sg_hide_setter_stack",
+            "sg_hide_tail_call",
+            "sg_hide_bad_byte",
+            "sg_hide_section",
+            "sg_hide_memcpy",
+            "sg_hide_kprobe_other",
+            "sg_hide_string_end",
+            "sg_hide_hop_one",
+            "sg_hide_hop_two",
+            "sg_hide_hop_three",
+            "sg_twin_own_type",
         ],
         options: "",
         before: None,
@@ -263,7 +276,8 @@ fn build(root: &Path, release: &str, pass: &Pass, folder: &Path) -> Result<(), T
     let _ = fs::remove_dir_all(&place);
     fs::create_dir_all(&place).map_err(TaskError::io(&place))?;
     let sources = repository().join("testdata/src");
-    for entry in fs::read_dir(&sources).map_err(TaskError::io(&sources))?.flatten() {
+    let is_file = |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_file());
+    for entry in fs::read_dir(&sources).map_err(TaskError::io(&sources))?.flatten().filter(is_file) {
         let to = place.join(entry.file_name());
         fs::copy(entry.path(), &to).map_err(TaskError::io(&to))?;
     }
