@@ -17,9 +17,10 @@ fn check(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
     if subject.facts.is_gpl_compatible() {
         return;
     }
+    // What finds others while the module runs is GPL-only itself; what is found so is not for modpost or the loader to refuse.
+    let gpl_only = subject.imports.iter().filter(|import| import.is_gpl_only() && !import.is_found());
     // The family's symbols first: they are what the reader looks for.
-    let (mut imports, others): (Vec<_>, Vec<_>) =
-        subject.imports.iter().filter(|import| import.is_gpl_only()).partition(|import| import.membership.is_some());
+    let (mut imports, others): (Vec<_>, Vec<_>) = gpl_only.partition(|import| import.membership.is_some());
     imports.extend(others);
     if imports.is_empty() {
         return;
