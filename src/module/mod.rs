@@ -202,21 +202,23 @@ impl ModuleFacts {
     /// the kernel's own functions.
     pub fn read_hidden_ways(&mut self, bytes: Bytes<'_>) {
         self.hidden_ways = true;
-        let Ok(elf) = Elf::parse(self.signature.as_ref().map_or(bytes, |signature| bytes.up_to(signature.offset)))
-        else {
-            return;
-        };
-        if let Some(symbols) = elf.first_symbols() {
+        if let Ok(elf) = self.elf(bytes)
+            && let Some(symbols) = elf.first_symbols()
+        {
             self.lookups.walks_modules = lookup::walks_modules(&elf, &symbols);
         }
+    }
+
+    /// The file before its signature, of the same bytes.
+    fn elf<'d>(&self, bytes: Bytes<'d>) -> Result<Elf<'d>, ElfError> {
+        Elf::parse(self.signature.as_ref().map_or(bytes, |signature| bytes.up_to(signature.offset)))
     }
 
     /// What it finds while it runs, by the same bytes, if it may find things by these functions of others, too.
     #[must_use]
     pub fn lookups_by(&self, bytes: Bytes<'_>, others: &dyn Fn(&str) -> bool) -> Lookups {
-        let elf = Elf::parse(self.signature.as_ref().map_or(bytes, |signature| bytes.up_to(signature.offset)));
         let read = |elf: &Elf<'_>| Some(lookup::read(elf, &elf.first_symbols()?, others, false));
-        let lookups = elf.ok().as_ref().and_then(read).unwrap_or_default();
+        let lookups = self.elf(bytes).ok().as_ref().and_then(read).unwrap_or_default();
         Lookups { walks_modules: self.lookups.walks_modules, ..lookups }
     }
 

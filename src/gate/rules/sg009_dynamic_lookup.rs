@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! SG009: a symbol of a family is found while the module runs, or something that can't be told is.
 
+use std::collections::BTreeSet;
+
 use super::Rule;
 use super::sg001_unregistered::{lack, ways_out};
 use super::sg002_unregistered_facade::told;
 use crate::gate::{Draft, Severity, Sought, Subject, Weight};
-use crate::module::lookup::Gives;
+use crate::module::lookup::{Gives, is_pattern};
 use crate::text::list;
 
 pub(super) const RULE: Rule = Rule {
@@ -61,8 +63,8 @@ fn of_families(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
 /// The functions by which these are found.
 fn by(subject: &Subject<'_>, symbols: &[String]) -> Vec<String> {
     let told = subject.facts.lookups.told();
-    let finds = |names: &std::collections::BTreeSet<&str>| {
-        symbols.iter().any(|symbol| names.iter().any(|name| *name == symbol || crate::module::lookup::is_pattern(name)))
+    let finds = |names: &BTreeSet<&str>| {
+        symbols.iter().any(|symbol| names.iter().any(|name| *name == symbol || is_pattern(name)))
     };
     told.iter().filter(|told| finds(&told.names)).map(|told| told.by.to_owned()).collect()
 }
@@ -116,11 +118,11 @@ fn of_the_untold(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
 /// What others hand out finds more.
 fn of_others(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
     let context = subject.context;
+    let lookups = subject.facts.lookups.told();
     let handed = subject.facts.imports.iter().filter_map(|import| {
         let way = context.oracles.of(&import.name).first()?;
         // What it tells it, where that can be told, was looked at.
-        let told = subject.facts.lookups.told();
-        let is_told = told.iter().any(|told| told.by == &*import.name && !told.is_open);
+        let is_told = lookups.iter().any(|told| told.by == &*import.name && !told.is_open);
         (!is_told).then_some((import, way))
     });
     let handed: Vec<_> = handed.collect();

@@ -4,7 +4,6 @@
 use std::borrow::Cow;
 
 use gimli::{Dwarf, RunTimeEndian, SectionId};
-use object::elf::SHT_SYMTAB;
 use rayon::prelude::*;
 
 use super::super::elf::{Elf, RelocationTable};
@@ -52,8 +51,7 @@ impl<'d> Sections<'d> {
         if found.iter().map(|found| found.packed.size()).fold(0, u64::saturating_add) > limits::DEBUG_BYTES {
             return Err(DebugError::TooLarge);
         }
-        let symbols = elf.sections().iter().find(|section| section.kind == SHT_SYMTAB);
-        let symbols = symbols.and_then(|table| elf.symbols(table));
+        let symbols = elf.first_symbols();
         let machine = elf.machine;
         // The file's bytes may be read by one thread only; what is read of it can be unpacked by all.
         let bytes = found.into_par_iter().map(|found| {
