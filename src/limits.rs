@@ -37,6 +37,12 @@ pub const SHARED_BYTES: u64 = 256 << 20;
 /// Most bytes of an initramfs's files that share their content: these are held to its end.
 pub const LINKED_BYTES: u64 = 256 << 20;
 
+/// Largest file of a cache, in bytes: the facts of the largest stock module take a hundredth of this.
+pub const CACHED_BYTES: u64 = 64 << 20;
+
+/// What a cache may take on disk after a run, in bytes. The facts of a whole kernel take some 30 MiB.
+pub const CACHE_BYTES: u64 = 512 << 20;
+
 /// Largest list of inputs, in bytes.
 pub const LIST_BYTES: u64 = 64 << 20;
 

@@ -10,6 +10,8 @@
 use std::collections::HashSet;
 use std::io::{self, Write};
 
+use memchr::{memchr, memchr_iter};
+
 use crate::exports::{Class, Export, Provided, USERSPACE_GPL_TYPE};
 
 /// What is wrong with a `Module.symvers`, and where.
@@ -70,7 +72,7 @@ pub fn looks_like(start: &[u8]) -> bool {
 /// Reads a whole `Module.symvers`; the first thing that is wrong with it is an error.
 pub fn parse(text: &[u8]) -> Result<Vec<Provided>, SymversError> {
     let mut entries = Vec::with_capacity(text.len() / 64);
-    let mut seen = HashSet::new();
+    let mut seen = HashSet::with_capacity(text.len() / 64);
     let text = text.strip_suffix(b"\n").unwrap_or(text);
     if text.is_empty() {
         return Ok(entries);
@@ -78,11 +80,18 @@ pub fn parse(text: &[u8]) -> Result<Vec<Provided>, SymversError> {
     for (index, line) in text.split(|&byte| byte == b'\n').enumerate() {
         let at = |column: usize, kind| SymversError { line: index + 1, column: column + 1, kind };
         let line = std::str::from_utf8(line).map_err(|error| at(error.valid_up_to(), SymversErrorKind::NotUtf8))?;
-        let entry = parse_line(line).map_err(|(column, kind)| at(column, kind))?;
-        if !seen.insert(entry.export.name.clone()) {
-            return Err(at(0, SymversErrorKind::Twice(entry.export.name.into())));
+        let Line { export, symbol, module } = parse_line(line).map_err(|(column, kind)| at(column, kind))?;
+        if !seen.insert(symbol) {
+            return Err(at(0, SymversErrorKind::Twice(symbol.to_owned())));
         }
-        entries.push(entry);
+        // Most lines are of the same provider as the one before.
+        let provided = match entries.last() {
+            Some(Provided { path, provider, .. }) if **path == *module => {
+                Provided { export, path: path.clone(), provider: provider.clone() }
+            }
+            _ => Provided::by_path(export, module),
+        };
+        entries.push(provided);
     }
     Ok(entries)
 }
@@ -90,26 +99,31 @@ pub fn parse(text: &[u8]) -> Result<Vec<Provided>, SymversError> {
 /// Columns of the newest layout.
 const MOST_COLUMNS: usize = 5;
 
-fn parse_line(line: &str) -> Result<Provided, (usize, SymversErrorKind)> {
+/// What a line says.
+struct Line<'l> {
+    export: Export,
+    symbol: &'l str,
+    module: &'l str,
+}
+
+fn parse_line(line: &str) -> Result<Line<'_>, (usize, SymversErrorKind)> {
     if line.is_empty() {
         return Err((0, SymversErrorKind::EmptyLine));
     }
-    if let Some(column) = line.find('\r') {
+    if let Some(column) = memchr(b'\r', line.as_bytes()) {
         return Err((column, SymversErrorKind::CarriageReturn));
     }
-    let mut start = 0;
-    let count = line.split('\t').count();
-    let columns: Vec<(usize, &str)> = line
-        .split('\t')
-        .take(MOST_COLUMNS + 1)
-        .map(|column| {
-            let at = start;
-            start += column.len() + 1;
-            (at, column)
-        })
-        .collect();
+    // No column is put on the heap: a kernel has thirty thousand lines.
+    let mut columns = [(0, ""); MOST_COLUMNS];
+    let (mut count, mut start) = (0, 0);
+    for end in memchr_iter(b'\t', line.as_bytes()).chain([line.len()]) {
+        if let (Some(column), Some(text)) = (columns.get_mut(count), line.get(start..end)) {
+            *column = (start, text);
+        }
+        (count, start) = (count + 1, end + 1);
+    }
     let none = (line.len(), "");
-    let (crc, symbol, module, kind, namespace) = match *columns.as_slice() {
+    let (crc, symbol, module, kind, namespace) = match *columns.get(..count).unwrap_or_default() {
         [crc, symbol, module, kind] => (crc, symbol, module, kind, none),
         // 5.4 to 5.6: the namespace stands third. Only a type begins like this.
         [crc, symbol, namespace, module, kind] if kind.1.starts_with("EXPORT_") && !module.1.starts_with("EXPORT_") => {
@@ -119,7 +133,9 @@ fn parse_line(line: &str) -> Result<Provided, (usize, SymversErrorKind)> {
         _ => return Err((0, SymversErrorKind::Columns(count))),
     };
     let wrong = |column: (usize, &str), kind: fn(String) -> SymversErrorKind| (column.0, kind(column.1.to_owned()));
-    let blank = |text: &str| text.chars().any(|c| c.is_whitespace() || c.is_control());
+    let is_plain = |byte: &u8| (b'!'..=b'~').contains(byte);
+    let blank =
+        |text: &str| !text.as_bytes().iter().all(is_plain) && text.chars().any(|c| c.is_whitespace() || c.is_control());
     if symbol.1.is_empty() || blank(symbol.1) {
         return Err(wrong(symbol, SymversErrorKind::Symbol));
     }
@@ -139,7 +155,7 @@ fn parse_line(line: &str) -> Result<Provided, (usize, SymversErrorKind)> {
         flags: None,
         declared_userspace_gpl,
     };
-    Ok(Provided::by_path(export, module.1))
+    Ok(Line { export, symbol: symbol.1, module: module.1 })
 }
 
 /// A CRC; zero is what modpost writes where there is none.

@@ -3,8 +3,8 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::OnceLock;
 
-use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::allowlist::{Family, Policy};
@@ -60,29 +60,81 @@ impl Membership<'_> {
 /// A symbol that is native and in no family acquires: whoever declared it so meant all of it.
 #[must_use]
 pub fn membership<'p>(policy: &'p Policy, symbol: &str, provided: Option<&Provided>) -> Option<Membership<'p>> {
-    if let Some(family) = policy.family_of(symbol, provided) {
-        return Some(Membership {
-            family: Cow::Borrowed(&family.name),
-            acquires: family.acquires(symbol),
-            watch_only: family.watch_only,
-            entry: Some(family),
-        });
-    }
-    let provided = provided.filter(|provided| is_native(policy, &provided.export))?;
-    Some(Membership {
-        family: Cow::Owned(format!("native:{}", provided.provider)),
-        acquires: true,
-        watch_only: false,
-        entry: None,
-    })
+    known(policy, symbol, provided).membership(policy, symbol, provided)
 }
 
-/// The memberships of all exports of a table, in its order: so that a symbol that four thousand modules
-/// import is looked up among the families once.
-#[must_use]
-pub fn memberships<'p>(policy: &'p Policy, exports: &ExportTable) -> Vec<Option<Membership<'p>>> {
-    let of = |provided: &Provided| membership(policy, &provided.export.name, Some(provided));
-    exports.entries().par_iter().map(of).collect()
+/// The memberships of the exports of a table, each looked up among the families when it is asked for first: so that a symbol that
+/// four thousand modules import is looked up once, and for one module only what that imports.
+#[derive(Debug)]
+pub struct Memberships<'p> {
+    policy: &'p Policy,
+    exports: &'p ExportTable,
+    /// In the order of the table.
+    of_exports: Vec<OnceLock<Known>>,
+}
+
+/// What is known of an export.
+#[derive(Debug, Clone, Copy)]
+enum Known {
+    /// It is of no family.
+    Free,
+    /// It is native, and of no family of the policy's.
+    Native,
+    /// It is of the policy's family of this number.
+    Member(usize),
+}
+
+impl<'p> Memberships<'p> {
+    /// Of the exports that are in the table now.
+    #[must_use]
+    pub fn new(policy: &'p Policy, exports: &'p ExportTable) -> Self {
+        let of_exports = exports.entries().iter().map(|_| OnceLock::new()).collect();
+        Self { policy, exports, of_exports }
+    }
+
+    /// Who offers a symbol, and its family.
+    #[must_use]
+    pub fn of(&self, symbol: &str) -> (Option<&'p Provided>, Option<Membership<'p>>) {
+        let Self { policy, exports, of_exports } = self;
+        let index = exports.index(symbol);
+        let provided = index.and_then(|index| exports.entries().get(index));
+        let known = match index.and_then(|index| of_exports.get(index)) {
+            Some(cell) => *cell.get_or_init(|| known(policy, symbol, provided)),
+            None => known(policy, symbol, provided),
+        };
+        (provided, known.membership(policy, symbol, provided))
+    }
+}
+
+impl Known {
+    fn membership<'p>(self, policy: &'p Policy, symbol: &str, provided: Option<&Provided>) -> Option<Membership<'p>> {
+        match self {
+            Self::Free => None,
+            Self::Native => Some(Membership {
+                family: Cow::Owned(format!("native:{}", provided?.provider)),
+                acquires: true,
+                watch_only: false,
+                entry: None,
+            }),
+            Self::Member(number) => {
+                let family = policy.families.get(number)?;
+                Some(Membership {
+                    family: Cow::Borrowed(&family.name),
+                    acquires: family.acquires(symbol),
+                    watch_only: family.watch_only,
+                    entry: Some(family),
+                })
+            }
+        }
+    }
+}
+
+fn known(policy: &Policy, symbol: &str, provided: Option<&Provided>) -> Known {
+    match policy.number_of_family_of(symbol, provided) {
+        Some(number) => Known::Member(number),
+        None if provided.is_some_and(|provided| is_native(policy, &provided.export)) => Known::Native,
+        None => Known::Free,
+    }
 }
 
 /// The tier of an export that is in this family, or in none.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `policy.toml`: the families, and what each subsystem asks of a userspace.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use serde::Deserialize;
@@ -27,6 +27,8 @@ pub struct Policy {
     pub native_kflag: u8,
     /// The families, in the policy's order.
     pub families: Vec<Family>,
+    /// The family that says by name what a symbol does.
+    by_name: HashMap<String, usize>,
     subsystems: BTreeMap<String, Subsystem>,
     licences: BTreeMap<String, bool>,
 }
@@ -112,8 +114,15 @@ impl Policy {
     /// only claims its namespace or provider: whoever exports a symbol chooses its namespace, but not what it is.
     #[must_use]
     pub fn family_of(&self, symbol: &str, provided: Option<&Provided>) -> Option<&Family> {
-        let first = |fits: &dyn Fn(&Family) -> bool| self.families.iter().find(|family| fits(family));
-        first(&|family| family.knows_by_name(symbol))
+        self.families.get(self.number_of_family_of(symbol, provided)?)
+    }
+
+    /// The same family's number.
+    pub(crate) fn number_of_family_of(&self, symbol: &str, provided: Option<&Provided>) -> Option<usize> {
+        let first = |fits: &dyn Fn(&Family) -> bool| self.families.iter().position(fits);
+        self.by_name
+            .get(symbol)
+            .copied()
             .or_else(|| first(&|family| family.fits_name(symbol)))
             .or_else(|| first(&|family| provided.is_some_and(|provided| family.fits_origin(provided))))
     }
@@ -247,6 +256,7 @@ pub(super) fn read(file: &SourceFile, faults: &mut Vec<Fault>) -> Option<Policy>
         activity_days: raw.activity_days,
         native_kflag: *raw.native.kflag.get_ref(),
         families: Vec::new(),
+        by_name: HashMap::new(),
         subsystems: BTreeMap::new(),
         licences: BTreeMap::new(),
     };
@@ -254,7 +264,11 @@ pub(super) fn read(file: &SourceFile, faults: &mut Vec<Fault>) -> Option<Policy>
         if policy.family(raw.name.get_ref()).is_some() {
             faults.push(file.fault(&raw.name.span(), format!("the family {:?} is there twice", raw.name.get_ref())));
         }
-        policy.families.push(read_family(file, raw, faults));
+        let family = read_family(file, raw, faults);
+        for symbol in family.acquiring.iter().chain(&family.others) {
+            policy.by_name.entry(symbol.clone()).or_insert(policy.families.len());
+        }
+        policy.families.push(family);
     }
     for raw in raw.subsystem {
         let asks = raw.asks.iter().filter_map(|axis| file.read(axis, faults)).collect();

@@ -10,7 +10,7 @@ use crate::input::{Asked, Inputs};
 use crate::module::graph::{self, Depth};
 use crate::module::{ModuleFacts, lookup};
 use crate::reach::Role;
-use crate::tier;
+use crate::tier::Memberships;
 use crate::trust::{Named, Origin, Trust};
 
 use super::follow;
@@ -20,9 +20,7 @@ pub(super) struct Matters<'m> {
     inputs: &'m Inputs,
     named: &'m Named,
     allowlists: &'m Allowlists,
-    exports: &'m ExportTable,
-    /// Whether each of these is of a family.
-    is_of_family: Vec<bool>,
+    memberships: Memberships<'m>,
     /// The exports of others that are known to lead to one.
     leading: HashSet<&'m str>,
 }
@@ -34,9 +32,8 @@ impl<'m> Matters<'m> {
         allowlists: &'m Allowlists,
         exports: &'m ExportTable,
     ) -> Self {
-        let memberships = tier::memberships(&allowlists.policy, exports);
-        let is_of_family = memberships.iter().map(Option::is_some).collect();
-        Self { inputs, named, allowlists, exports, is_of_family, leading: leading(allowlists) }
+        let memberships = Memberships::new(&allowlists.policy, exports);
+        Self { inputs, named, allowlists, memberships, leading: leading(allowlists) }
     }
 
     /// What is to be done with a module that is read from there.
@@ -74,11 +71,7 @@ impl<'m> Matters<'m> {
     }
 
     fn matters(&self, symbol: &str) -> bool {
-        let is_of_family = match self.exports.index(symbol) {
-            Some(index) => self.is_of_family.get(index).copied().unwrap_or_default(),
-            None => tier::membership(&self.allowlists.policy, symbol, None).is_some(),
-        };
-        is_of_family || self.leading.contains(symbol)
+        self.memberships.of(symbol).1.is_some() || self.leading.contains(symbol)
     }
 
     /// Whether an allowlist names it. Of what can't be read it matters whether it is the kernel's own as soon as it exports

@@ -13,9 +13,10 @@ use rayon::prelude::*;
 
 use crate::allowlist::{Allowlists, Policy};
 use crate::exports::{ExportTable, Provided};
-use crate::gate::{Candidate, Context, Finding, Judgement, PrivateUse, Terms};
+use crate::gate::{Candidate, Context, Finding, Judgement, PrivateUse, Severity, Terms, Verdict};
 use crate::input::{
-    self, Asked, Collected, DebugDirs, InputError, InputErrorKind, Inputs, Labelled, ModuleFile, PackageFile,
+    self, Asked, Cache, CacheError, Collected, DebugDirs, InputError, InputErrorKind, Inputs, Labelled, ModuleFile,
+    PackageFile,
 };
 use crate::module::ModuleFacts;
 use crate::module::name::provider_path;
@@ -50,6 +51,8 @@ pub struct Gathered {
     pub oracles: Reach,
     /// Where each module was read from.
     pub sources: Vec<Source>,
+    /// How many modules were not read, because their facts were kept.
+    pub from_cache: usize,
     /// Where debug info is that is not in the modules.
     pub debug_dirs: DebugDirs,
     /// The packages among the inputs.
@@ -100,6 +103,9 @@ pub enum GatherError {
     /// What the caller names as a kernel's own can't be read.
     #[error("{0}")]
     Trust(#[from] TrustError),
+    /// What the caller names as a cache can't be used as one.
+    #[error("{0}")]
+    Cache(#[from] CacheError),
     /// Several of them among the inputs, and none named as the kernel's own.
     #[error("{count} inputs are a Module.symvers or a kernel image; name the kernel's own with --symvers")]
     NoReference {
@@ -118,6 +124,7 @@ impl Gathered {
     /// Proof is looked for where it matters: for modules that get at a family or bear a name that is registered or waived.
     pub fn read(inputs: &Inputs, named: &Named, allowlists: &Allowlists) -> Result<Self, GatherError> {
         let mut trust = Trust::of_places(named)?;
+        let cache = inputs.cache.as_deref().map(Cache::open).transpose()?;
         let Collected { modules: files, packages, references: mut among, empty_list, mut errors } =
             input::collect(&inputs.paths);
         if inputs.symvers.is_empty() && inputs.to_judge && among.len() > 1 {
@@ -129,14 +136,17 @@ impl Gathered {
         let asking = |facts: &ModuleFacts, origin: Origin<'_>| matters.asked(&trust, facts, origin);
         // To unpack a kernel image for its keys takes about as long as to read its modules.
         let (facts, keys) = rayon::join(
-            || input::read_all(&files, &|facts, path| asking(facts, Origin::File(path))),
+            || input::read_all(&files, &|facts, path| asking(facts, Origin::File(path)), cache.as_ref()),
             || Keys::read(named, &inputs.paths),
         );
         let packaged: Vec<_> = packages
             .iter()
             .map(|package| input::read_package(package, &|facts, path| asking(facts, Origin::Package(path, UNTOLD))))
             .collect();
-        let (context, context_listed) = read_context(&inputs.context, &asking)?;
+        let (context, context_listed) = read_context(&inputs.context, &asking, cache.as_ref())?;
+        if let Some(cache) = &cache {
+            cache.trim();
+        }
         trust.add_keys(keys?);
         let expand = |pattern: &str| matching(&allowlists.policy, pattern);
         let candidate = |(path, mut facts, source): (String, ModuleFacts, Source)| {
@@ -189,6 +199,7 @@ impl Gathered {
             reach: Reach::default(),
             oracles: Reach::default(),
             sources,
+            from_cache: cache.as_ref().map_or(0, Cache::found),
             debug_dirs: DebugDirs::new(inputs.debug_dirs.clone()),
             packages,
             context,
@@ -271,6 +282,31 @@ impl Gathered {
     }
 }
 
+impl Gathered {
+    /// The paths of what is denied: of files on disk as they were found, of members of packages as in the report.
+    #[must_use]
+    pub fn denied(&self, judged: &Judged<'_>) -> Vec<String> {
+        let modules = judged.modules.iter().zip(&self.sources);
+        let modules = modules.filter(|(judgement, _)| judgement.verdict == Verdict::Deny);
+        let modules = modules.map(|(judgement, source)| match source {
+            Source::File(file) => file.display().to_string(),
+            Source::Package(_) => judgement.subject.path.to_owned(),
+        });
+        let unreadable = judged.unreadable.iter().filter(|finding| finding.severity == Severity::Deny);
+        let mut denied: Vec<String> = modules.chain(unreadable.map(|finding| finding.path.clone())).collect();
+        denied.sort_unstable();
+        denied.dedup();
+        denied
+    }
+
+    /// How many modules there were, and how many of them had to be read, in words.
+    #[must_use]
+    pub fn tell_reading(&self) -> String {
+        let of = self.modules.len() + self.context.len();
+        format!("{of} modules, {} read, {} unchanged since they were", of - self.from_cache, self.from_cache)
+    }
+}
+
 /// The symbols of families for which a pattern stands, as the kernel reads one (`lib/glob.c`); what is none stands for all.
 fn matching(policy: &Policy, pattern: &str) -> Vec<String> {
     let glob = globset::Glob::new(pattern).ok().map(|glob| glob.compile_matcher());
@@ -337,16 +373,18 @@ fn provided<'f>(path: &str, facts: &'f ModuleFacts) -> impl Iterator<Item = Prov
 fn read_context(
     folders: &[PathBuf],
     asking: &(dyn Fn(&ModuleFacts, Origin<'_>) -> Asked + Sync),
+    cache: Option<&Cache>,
 ) -> Result<(Vec<Beside>, usize), GatherError> {
     let (mut context, mut all) = (Vec::new(), 0);
     for folder in folders {
         let (files, listed) = trust::modules_of(folder)?;
         all += listed;
-        let facts = input::read_all(&files, &|facts, path| Asked {
+        let asking = |facts: &ModuleFacts, path: &Path| Asked {
             cross_check: false,
             digest: false,
             ..asking(facts, Origin::File(path))
-        });
+        };
+        let facts = input::read_all(&files, &asking, cache);
         for (file, facts) in files.into_iter().zip(facts) {
             context.push(Beside { path: file.label, file: file.path, facts: facts? });
         }

@@ -8,7 +8,7 @@ use clap::ValueEnum;
 
 use super::Exit;
 use super::common::{CliError, InputArgs, OutputArgs, TrustArgs, today};
-use super::output::{self, Stream};
+use super::output::{self, ColorChoice, Stream};
 use crate::allowlist::{Date, Lock};
 use crate::gate::{Level, Profile, Terms, rules};
 use crate::input::{InputError, InputErrorKind};
@@ -62,6 +62,14 @@ pub(super) struct Args {
 
     #[command(flatten)]
     output: OutputArgs,
+
+    /// Write the paths of the modules that are denied to this file, too, one on a line: for a step that has to take them out
+    #[arg(long, value_name = "FILE")]
+    list_denied: Option<PathBuf>,
+
+    /// Say on standard error how many modules were read
+    #[arg(short, long)]
+    verbose: bool,
 
     /// Show modules and imports that nothing was said of, too
     #[arg(long)]
@@ -140,6 +148,16 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
             Format::Kbuild => report::kbuild::check(out, &report),
             Format::Json => report::json::check(out, &report),
         })?;
+        if let Some(path) = &args.list_denied {
+            let denied = gathered.denied(&judged);
+            let list = OutputArgs { output: Some(path.clone()), color: ColorChoice::Never };
+            output::write(&list, Stream::Stdout, &args.inputs, |out| {
+                denied.iter().try_for_each(|path| writeln!(out, "{path}"))
+            })?;
+        }
+        if args.verbose {
+            output::say(&gathered.tell_reading());
+        }
         let exit = if !gathered.errors.is_empty() {
             Exit::NoFacts
         } else if report.passes() {

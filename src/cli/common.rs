@@ -42,7 +42,7 @@ impl From<GatherError> for CliError {
         match error {
             GatherError::Reference(error) => Self::Input(error),
             GatherError::Trust(error) => Self::Trust(error),
-            error @ GatherError::NoReference { .. } => Self::Usage(error.to_string()),
+            error @ (GatherError::NoReference { .. } | GatherError::Cache(_)) => Self::Usage(error.to_string()),
         }
     }
 }
@@ -73,6 +73,11 @@ pub(super) struct InputArgs {
     /// build-ids, for lines of source
     #[arg(long = "debug-dir", value_name = "DIR")]
     debug_dirs: Vec<PathBuf>,
+
+    /// A folder to keep what was read of modules in, for the next run: it must be one that nobody can write to whose modules are
+    /// judged
+    #[arg(long, value_name = "DIR")]
+    cache: Option<PathBuf>,
 
     /// Threads to read with [default: one for each processor]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -180,6 +185,7 @@ impl InputArgs {
             verify_all: trust.verify_signatures,
             context: trust.context.clone(),
             debug_dirs: self.debug_dirs.clone(),
+            cache: self.cache.clone(),
             to_judge,
         };
         Ok(Gathered::read(&inputs, &trust.named(), allowlists)?)

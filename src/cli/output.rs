@@ -95,6 +95,11 @@ pub(super) fn say_errors<'e>(errors: impl IntoIterator<Item = &'e InputError>) {
     }
 }
 
+/// Says something on standard error that is no fault.
+pub(super) fn say(message: &str) {
+    let _ = writeln!(io::stderr().lock(), "symgate: {message}");
+}
+
 /// Says on standard error that something is wrong, in the words that greps for build errors find.
 pub(super) fn say_error(message: &str) {
     // Nobody is left to be told when standard error is gone.

@@ -5,14 +5,14 @@ pub mod table;
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use table::{ExportTable, Provided, Reference, VMLINUX};
 
 /// The licence class of an export: which `EXPORT_SYMBOL` variant made it.
 ///
 /// The first two exist in every kernel; the others went with 5.12 (`include/linux/export.h`, 5.10).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Class {
     /// `EXPORT_SYMBOL`: for every module.
@@ -81,7 +81,7 @@ pub const USERSPACE_GPL_NAMESPACE: &str = "USERSPACE_GPL";
 pub const KSYM_FLAG_GPL_ONLY: u8 = 1;
 
 /// One export, by whoever it is told.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Export {
     /// The symbol.
     pub name: Box<str>,

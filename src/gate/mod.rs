@@ -19,7 +19,7 @@ use crate::module::debug::HandledTypes;
 use crate::module::sites::Site;
 use crate::module::{ModuleFacts, ModuleName};
 use crate::reach::Reach;
-use crate::tier::{self, Membership};
+use crate::tier::{Membership, Memberships};
 use crate::trust::{Proof, Trust, Verdict as Signature};
 pub use finding::{AppliedWaiver, Draft, Finding, Weight};
 pub use location::{Location, Sought};
@@ -129,7 +129,7 @@ pub struct Context<'a> {
     /// Who exports what.
     pub exports: &'a ExportTable,
     /// The families of the exports, in the table's order.
-    memberships: Vec<Option<Membership<'a>>>,
+    memberships: Memberships<'a>,
     /// All who export something, where a reference does not tell of all modules.
     providers: HashSet<&'a ModuleName>,
     /// How strict.
@@ -225,7 +225,7 @@ impl<'a> Context<'a> {
         oracles: &'a Reach,
         terms: Terms,
     ) -> Self {
-        let memberships = tier::memberships(&allowlists.policy, exports);
+        let memberships = Memberships::new(&allowlists.policy, exports);
         let providers = if exports.knows_modules() { HashSet::new() } else { exports.providers() };
         Self { allowlists, exports, memberships, providers, terms, trust, reach, oracles }
     }
@@ -237,10 +237,7 @@ impl<'a> Context<'a> {
 
     /// Who offers a symbol, and its family.
     fn look_up(&self, symbol: &str) -> (Option<&'a Provided>, Option<Membership<'a>>) {
-        match self.exports.index(symbol) {
-            Some(index) => (self.exports.entries().get(index), self.memberships.get(index).cloned().flatten()),
-            None => (None, tier::membership(&self.allowlists.policy, symbol, None)),
-        }
+        self.memberships.of(symbol)
     }
 
     /// Judges one module by all rules.

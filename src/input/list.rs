@@ -48,6 +48,11 @@ pub(crate) fn candidates(folder: &Path, stem: &str) -> impl Iterator<Item = Path
     PACKED.iter().map(move |ending| folder.join(format!("{stem}.ko{ending}")))
 }
 
+/// The stem of a file's name that [`candidates`] has.
+pub(crate) fn stem_of(name: &str) -> Option<&str> {
+    PACKED.iter().find_map(|ending| name.strip_suffix(ending)?.strip_suffix(".ko"))
+}
+
 fn lines(list: &mut dyn Read) -> Result<Vec<String>, InputErrorKind> {
     let mut text = String::new();
     list.take(limits::LIST_BYTES + 1).read_to_string(&mut text)?;

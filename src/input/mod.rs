@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Where bytes come from: what the caller names becomes a list of module files, and each file facts.
 
+mod cache;
 mod collect;
 mod compression;
 mod debug_file;
@@ -14,6 +15,7 @@ mod reference;
 use std::io;
 use std::path::PathBuf;
 
+pub use cache::{Cache, CacheError};
 pub use collect::{Collected, Format, ModuleFile, PackageFile, collect};
 pub use compression::{Compression, UnpackError};
 pub use debug_file::{DebugDirs, DebugFile};
@@ -126,6 +128,8 @@ pub struct Inputs {
     pub verify_all: bool,
     /// Folders of a kernel whose own modules are followed, and not judged.
     pub context: Vec<PathBuf>,
+    /// Where facts are kept from one run to the next.
+    pub cache: Option<PathBuf>,
     /// Folders with debug info of modules that have none themselves.
     pub debug_dirs: Vec<PathBuf>,
     /// Whether they are to be judged, and not only listed: then it matters which reference is the kernel's own, and what the

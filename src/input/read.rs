@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! From a file to facts, for one module or for a whole tree at once.
 
+use std::fs::{File, Metadata};
 use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use object::read::ReadCache;
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::cache::{Cache, Key};
 use super::collect::{Format, format_of};
 use super::compression::Compression;
 use super::door;
@@ -18,11 +22,12 @@ use super::reference::start_of;
 use super::{InputError, InputErrorKind, ModuleFile, PackageFile};
 use crate::limits;
 use crate::module::bytes::PositionedFile;
+use crate::module::elf::Elf;
 use crate::module::graph::Depth;
 use crate::module::{Bytes, ElfError, ModuleFacts};
 
 /// What is done with a module beyond reading its facts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Asked {
     /// A second reader reads it as well.
     pub cross_check: bool,
@@ -43,27 +48,77 @@ type AskingFacts<'d> = dyn Fn(&ModuleFacts) -> Asked + Sync + 'd;
 /// Reads facts from bytes.
 type Reader = for<'b> fn(Bytes<'b>) -> Result<ModuleFacts, ElfError>;
 
-/// Reads one module, or the object of one if it is named so.
-pub fn read_module(path: &Path, asking: &Asking<'_>) -> Result<ModuleFacts, InputErrorKind> {
-    let is_object = path.extension().is_some_and(|extension| extension == "o");
-    let reader: Reader = if is_object { ModuleFacts::read_object } else { ModuleFacts::read };
+/// What was done with a module, and its facts.
+type WasRead = Result<(Asked, ModuleFacts), InputErrorKind>;
+
+/// Reads one module, or the object of one if it is named so, unless what it is was read before.
+pub fn read_module(path: &Path, asking: &Asking<'_>, cache: Option<&Cache>) -> Result<ModuleFacts, InputErrorKind> {
+    let asking = |facts: &ModuleFacts| asking(facts, path);
     let (file, meta) = door::small_file(path)?;
     let Some(compression) = Compression::of(&start_of(&file)?) else {
-        let cache = ReadCache::new(PositionedFile::new(file, meta.len()));
-        return facts(Bytes::in_file(&cache), reader, &|facts| asking(facts, path));
+        let is_object = path.extension().is_some_and(|extension| extension == "o");
+        return read_plain(file, &meta, is_object, &asking, cache);
     };
     // One byte more than there should be, so that the read that finds the end needs no larger buffer.
     let mut packed = Vec::with_capacity(usize::try_from(meta.len()).unwrap_or(0).saturating_add(1));
     file.take(limits::FILE_BYTES).read_to_end(&mut packed)?;
-    unpack_module(compression, packed, &|facts| asking(facts, path))
+    let key = cache.map(|_| Key::of_packed(&packed));
+    let kept = cache.zip(key).map(|(cache, key)| Kept { cache, key, is_object: false });
+    through(kept, &asking, |_| unpack_module(compression, packed, &asking))
+}
+
+/// Reads a module that is not packed, piece by piece.
+fn read_plain(
+    file: File,
+    meta: &Metadata,
+    is_object: bool,
+    asking: &AskingFacts<'_>,
+    cache: Option<&Cache>,
+) -> Result<ModuleFacts, InputErrorKind> {
+    let reader: Reader = if is_object { ModuleFacts::read_object } else { ModuleFacts::read };
+    let same = cache.and_then(|_| file.try_clone().ok());
+    let pieces = ReadCache::new(PositionedFile::new(file, meta.len()));
+    let bytes = Bytes::in_file(&pieces);
+    let key = same.as_ref().and_then(|file| Key::of_parts(file, &Elf::parse(bytes).ok()?.without_debug_info()));
+    let kept = cache.zip(key).map(|(cache, key)| Kept { cache, key, is_object });
+    through(kept, asking, |keep| {
+        let read = facts(bytes, reader, asking)?;
+        // A hash of all of it is of its debug info, too; and what is kept has to be what was hashed.
+        let change = |meta: &Metadata| (meta.size(), meta.ctime(), meta.ctime_nsec());
+        let now = same.as_ref().and_then(|file| file.metadata().ok());
+        *keep = !read.0.digest && now.is_some_and(|now| change(&now) == change(meta));
+        Ok(read)
+    })
+}
+
+/// Where facts are kept.
+struct Kept<'c> {
+    cache: &'c Cache,
+    key: Key,
+    is_object: bool,
+}
+
+/// Takes the facts that are kept, if they are all that is asked for and no more; or reads them, and keeps them if they may be.
+fn through(
+    kept: Option<Kept<'_>>,
+    asking: &AskingFacts<'_>,
+    read: impl FnOnce(&mut bool) -> WasRead,
+) -> Result<ModuleFacts, InputErrorKind> {
+    let found = kept.as_ref().and_then(|kept| kept.cache.get(kept.key, kept.is_object));
+    if let Some(((_, facts), kept)) = found.filter(|(asked, facts)| asking(facts) == *asked).zip(kept.as_ref()) {
+        kept.cache.count();
+        return Ok(facts);
+    }
+    let mut keep = true;
+    let (asked, facts) = read(&mut keep)?;
+    if let Some(Kept { cache, key, is_object }) = kept.filter(|_| keep) {
+        cache.put(key, is_object, asked, &facts);
+    }
+    Ok(facts)
 }
 
 /// Reads a module that is packed. The packed bytes go as soon as they are unpacked.
-fn unpack_module(
-    compression: Compression,
-    packed: Vec<u8>,
-    asking: &AskingFacts<'_>,
-) -> Result<ModuleFacts, InputErrorKind> {
+fn unpack_module(compression: Compression, packed: Vec<u8>, asking: &AskingFacts<'_>) -> WasRead {
     let unpacked = compression.unpack(&packed, limits::FILE_BYTES)?;
     drop(packed);
     facts(Bytes::in_memory(&unpacked), ModuleFacts::read, asking)
@@ -81,7 +136,7 @@ pub(crate) fn read_again<T>(path: &Path, read: impl FnOnce(Bytes<'_>) -> T) -> R
     })
 }
 
-fn facts(bytes: Bytes<'_>, read: Reader, asking: &AskingFacts<'_>) -> Result<ModuleFacts, InputErrorKind> {
+fn facts(bytes: Bytes<'_>, read: Reader, asking: &AskingFacts<'_>) -> WasRead {
     let mut facts = read(bytes)?;
     let asked = asking(&facts);
     let mut bytes = bytes;
@@ -100,7 +155,7 @@ fn facts(bytes: Bytes<'_>, read: Reader, asking: &AskingFacts<'_>) -> Result<Mod
     if let Some(depth) = asked.graph {
         facts.read_graph(bytes, depth);
     }
-    Ok(facts)
+    Ok((asked, facts))
 }
 
 /// SHA-256 of a module as it is when unpacked.
@@ -190,7 +245,7 @@ fn read_members(package: &PackageFile, asking: &Asking<'_>) -> Result<Vec<Labell
             });
             let label = package.label_of(&member.name);
             match read {
-                Ok(facts) => Ok((label, facts)),
+                Ok((_, facts)) => Ok((label, facts)),
                 Err(kind) => Err(InputError::new(label, kind)),
             }
         });
@@ -211,7 +266,11 @@ fn read_members(package: &PackageFile, asking: &Asking<'_>) -> Result<Vec<Labell
 /// Reads all modules on the threads of the current pool, the largest first, and returns them in the order
 /// given. One that makes symgate itself fail is an error like any other.
 #[must_use]
-pub fn read_all(files: &[ModuleFile], asking: &Asking<'_>) -> Vec<Result<ModuleFacts, InputError>> {
+pub fn read_all(
+    files: &[ModuleFile],
+    asking: &Asking<'_>,
+    cache: Option<&Cache>,
+) -> Vec<Result<ModuleFacts, InputError>> {
     let mut largest_first: Vec<usize> = (0..files.len()).collect();
     largest_first.sort_by_key(|&index| std::cmp::Reverse(files.get(index).map_or(0, |file| file.size)));
     let next = AtomicUsize::new(0);
@@ -220,7 +279,7 @@ pub fn read_all(files: &[ModuleFile], asking: &Asking<'_>) -> Vec<Result<ModuleF
         let mut share = Vec::new();
         while let Some(&index) = largest_first.get(next.fetch_add(1, Ordering::Relaxed)) {
             let Some(file) = files.get(index) else { continue };
-            let facts = caught(|| read_module(&file.path, asking));
+            let facts = caught(|| read_module(&file.path, asking, cache));
             share.push((index, facts.map_err(|kind| InputError::new(&file.label, kind))));
         }
         share

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256, Sha384, Sha512};
 use sha3::{Sha3_256, Sha3_384, Sha3_512};
 
@@ -10,7 +11,7 @@ use super::bytes::Bytes;
 use super::signature::Signature;
 
 /// A hash that modules are signed with and that is verified here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Hash {
     /// SHA-256
     Sha256,
@@ -56,7 +57,7 @@ impl Hash {
 }
 
 /// The hashes of one module.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Digests {
     /// SHA-256 of the file as it is when unpacked, its signature included.
     pub content: [u8; 32],

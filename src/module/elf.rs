@@ -12,6 +12,7 @@ use object::elf;
 use object::read::ReadRef;
 use object::read::elf::{FileHeader, SectionHeader, Sym as _};
 use object::{Endian, Endianness};
+use serde::{Deserialize, Serialize};
 
 use super::bytes::Bytes;
 use crate::{limits, text};
@@ -92,7 +93,7 @@ pub enum ElfError {
 }
 
 /// 32 or 64 bits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Class {
     /// `ELFCLASS32`
     Elf32,
@@ -111,7 +112,7 @@ impl Class {
 }
 
 /// What kind of machine a file is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Machine {
     /// `e_machine`
     pub number: u16,
@@ -482,6 +483,29 @@ impl<'d> Elf<'d> {
     #[must_use]
     pub fn section_names(&self) -> &'d [u8] {
         self.section_names
+    }
+
+    /// What of the file is not the content of a section of debug info, in bytes and in order. Nothing else of the file tells of
+    /// that content, and no two sections share bytes.
+    #[must_use]
+    pub fn without_debug_info(&self) -> Vec<Range<u64>> {
+        const NAMES: [&[u8]; 4] = [b".debug_", b".zdebug_", b".rela.debug_", b".rel.debug_"];
+        let is_debug = |section: &&Section<'_>| {
+            section.kind != elf::SHT_NOBITS
+                && !section.allocated()
+                && NAMES.iter().any(|name| section.name.starts_with(name))
+        };
+        let mut debug: Vec<_> = self.sections.iter().filter(is_debug).collect();
+        debug.sort_by_key(|section| section.offset);
+        let mut rest = Vec::new();
+        let mut from = 0;
+        for section in debug {
+            rest.push(from..section.offset.max(from));
+            from = section.offset.saturating_add(section.size).max(from);
+        }
+        rest.push(from..self.bytes.size().max(from));
+        rest.retain(|range| !range.is_empty());
+        rest
     }
 
     /// The sections of this name with their indices.

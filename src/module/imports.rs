@@ -7,7 +7,7 @@
 use std::fmt;
 
 use object::elf;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::elf::{Machine, Symbol, Symbols};
 use super::problem::Problem;
@@ -15,7 +15,7 @@ use super::versions::Versions;
 use crate::{limits, text};
 
 /// How a module asks for a symbol.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Binding {
     /// The module does not load without it.
@@ -40,7 +40,7 @@ impl fmt::Display for Binding {
 }
 
 /// One import.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Import {
     /// The symbol.
     pub name: Box<str>,

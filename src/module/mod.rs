@@ -29,7 +29,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use object::elf::{ET_REL, SHT_SYMTAB};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::exports::Export;
 use crate::{limits, text};
@@ -48,7 +48,7 @@ use lookup::Lookups;
 use problem::loaded_section;
 
 /// How far the build of a module has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stage {
     /// A finished module, which the loader would take.
@@ -60,7 +60,7 @@ pub enum Stage {
 
 /// All that a module says of itself.
 #[expect(clippy::struct_excessive_bools, reason = "they are facts, each of its own, and not states")]
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModuleFacts {
     /// How far its build has come.
     pub stage: Stage,
@@ -94,7 +94,8 @@ pub struct ModuleFacts {
     pub digests: Option<Digests>,
     /// What its exports lead to, where that was asked for and can be read.
     pub graph: Option<Arc<Graph>>,
-    /// What the loader would refuse, or two readers read differently.
+    /// What the loader would refuse, or two readers read differently. Facts that have any are not kept in a file.
+    #[serde(skip)]
     pub problems: Vec<Problem>,
 }
 

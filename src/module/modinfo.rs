@@ -4,8 +4,10 @@
 
 use std::ops::Range;
 
+use serde::{Deserialize, Serialize};
+
 /// All of a module's `.modinfo`, in file order, repeated tags included.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModInfo {
     /// The whole section as text; the ranges below point into it, because a tree's modules have tens
     /// of thousands of aliases and none of them is worth an allocation.

@@ -3,13 +3,13 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A module's name with every `-` turned into `_`.
 ///
 /// kbuild does the same when it names `KBUILD_MODNAME` (`scripts/Makefile.lib:name-fix-token`, 7.2), and the
 /// loader takes the two for one (`kernel/module/main.c:mod_strncmp`, 7.2).
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ModuleName(Box<str>);
 
 impl ModuleName {

@@ -11,8 +11,9 @@ use cms::signed_data::{SignedData, SignerIdentifier, SignerInfo};
 use der::asn1::ObjectIdentifier;
 use der::{Decode, Encode, Reader, SliceReader};
 
-use super::digest::Hash;
+use serde::{Deserialize, Serialize};
 
+use super::digest::Hash;
 use crate::text;
 
 /// `id-signedData` (RFC 5652, section 5.1).
@@ -25,7 +26,7 @@ const MESSAGE_DIGEST: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.1
 const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 
 /// One signer of a module, as the message names it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Signer {
     /// The issuer of the key's certificate (RFC 4514); none where the key is named by its identifier.
     pub issuer: Option<Box<str>>,
@@ -42,7 +43,7 @@ pub struct Signer {
 }
 
 /// A signature with what it is over.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seal {
     /// Whose key.
     pub key: KeyName,
@@ -56,7 +57,7 @@ pub struct Seal {
 }
 
 /// Attributes that are signed (RFC 5652, section 5.4).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attributes {
     /// The bytes that are signed.
     pub der: Box<[u8]>,
@@ -65,7 +66,7 @@ pub struct Attributes {
 }
 
 /// How a message names a key.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum KeyName {
     /// By its certificate.
     Certificate {
@@ -79,7 +80,7 @@ pub enum KeyName {
 }
 
 /// Why a message can't be read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum MessageError {
     /// It is not DER, or not of this shape.
     #[error("it is no PKCS#7 message ({0})")]

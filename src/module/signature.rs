@@ -5,6 +5,8 @@
 //! (`include/uapi/linux/module_signature.h`, checked by `kernel/module_signature.c:mod_check_sig`, 7.2).
 //! It has to come off before the ELF part is measured.
 
+use serde::{Deserialize, Serialize};
+
 use super::bytes::Bytes;
 use super::pkcs7::{self, MessageError, Signer};
 use crate::limits;
@@ -19,7 +21,7 @@ const INFO_BYTES: u64 = 12;
 const PKCS7: u8 = 2;
 
 /// A module's appended signature. Nothing of it is verified.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Signature {
     /// Where the PKCS#7 message starts in the file: the length of the ELF part, in bytes.
     pub offset: u64,

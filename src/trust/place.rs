@@ -4,8 +4,11 @@
 //! Of a build only what its own `modules.order` lists counts: under the same folder others may have built theirs, and
 //! `updates/` and `extra/` are in no kernel's list.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ffi::OsString;
+use std::fs;
 use std::path::{Component, Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
 
@@ -36,6 +39,8 @@ pub(super) struct Places {
     builds: Vec<Build>,
     /// Packages, by their real paths, with the names they were given by.
     packages: BTreeMap<PathBuf, PathBuf>,
+    /// The real paths of the folders that were asked for.
+    folders: Mutex<HashMap<PathBuf, Option<PathBuf>>>,
 }
 
 /// One build's folder.
@@ -47,6 +52,8 @@ struct Build {
     folder: PathBuf,
     /// What its `modules.order` lists, without endings.
     listed: HashSet<String>,
+    /// How many files there are for each stem, by the folders in it that were looked into.
+    there: Mutex<HashMap<PathBuf, HashMap<OsString, usize>>>,
 }
 
 impl Places {
@@ -82,13 +89,28 @@ impl Places {
     /// The build that lists a file, and the file's real path. Two files for one line are none: nobody can tell which of them
     /// was built.
     fn listed(&self, path: &Path) -> Option<(&Build, PathBuf)> {
-        let real = path.canonicalize().ok()?;
+        let real = self.real(path)?;
         let is_listed = |build: &&Build| {
             let relative = real.strip_prefix(&build.folder).ok().and_then(Path::to_str);
             relative.map(without_ending).is_some_and(|stem| build.listed.contains(stem) && build.is_alone(stem))
         };
         let build = self.builds.iter().find(is_listed)?;
         Some((build, real))
+    }
+
+    /// A file's real path. Of the thousands of a tree only the folders are walked down to, each once.
+    fn real(&self, path: &Path) -> Option<PathBuf> {
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return path.canonicalize().ok() };
+        if path.symlink_metadata().ok()?.is_symlink() {
+            return path.canonicalize().ok();
+        }
+        let mut folders = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
+        let real = match folders.get(folder) {
+            Some(real) => real,
+            // A bare name's folder is the empty path, which is nothing to ask for.
+            None => folders.entry(folder.to_owned()).or_insert_with(|| Path::new(".").join(folder).canonicalize().ok()),
+        };
+        Some(real.as_ref()?.join(name))
     }
 
     /// The same of a package that modules are in.
@@ -141,7 +163,7 @@ pub(crate) fn modules(folder: &Path) -> Result<(Vec<ModuleFile>, usize), PlaceEr
     let listed = build.listed.len();
     let alone = build.listed.iter().filter(|stem| build.is_alone(stem));
     let files = alone.flat_map(|stem| input::list::candidates(&build.folder, stem)).filter_map(|path| {
-        let meta = path.metadata().ok().filter(std::fs::Metadata::is_file)?;
+        let meta = path.metadata().ok().filter(fs::Metadata::is_file)?;
         Some(ModuleFile { label: path.display().to_string(), path, size: meta.len() })
     });
     let mut files: Vec<ModuleFile> = files.collect();
@@ -167,11 +189,31 @@ impl Build {
         let inside = |line: &&String| Path::new(line).components().all(|part| matches!(part, Component::Normal(_)));
         let listed = lines.iter().filter(inside).map(|line| without_ending(line).to_owned()).collect();
         let real = folder.canonicalize().map_err(InputErrorKind::Io)?;
-        Ok(Self { name: folder.to_owned(), folder: real, listed })
+        Ok(Self { name: folder.to_owned(), folder: real, listed, there: Mutex::default() })
     }
 
     /// Whether there is not more than one file for a line.
     fn is_alone(&self, stem: &str) -> bool {
-        input::list::candidates(&self.folder, stem).filter(|path| path.symlink_metadata().is_ok()).count() < 2
+        let path = self.folder.join(stem);
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return false };
+        let mut there = self.there.lock().unwrap_or_else(PoisonError::into_inner);
+        let files = match there.get(folder) {
+            Some(files) => files,
+            None => there.entry(folder.to_owned()).or_insert_with(|| stems(folder)),
+        };
+        files.get(name).is_none_or(|count| *count < 2)
     }
+}
+
+/// How many files of a folder are the module of each stem.
+fn stems(folder: &Path) -> HashMap<OsString, usize> {
+    let mut stems = HashMap::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let stem = name.to_str().and_then(input::list::stem_of);
+        if let Some(stem) = stem {
+            *stems.entry(stem.into()).or_default() += 1;
+        }
+    }
+    stems
 }

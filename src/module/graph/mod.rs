@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use object::elf::SHN_LORESERVE;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::bytes::Bytes;
 use super::elf::{Elf, ElfError, Machine, Relocation, Symbol, Symbols};
@@ -35,7 +35,7 @@ pub(super) use parts::{is_code, symbols_of};
 pub(super) use references::{Referent, THIS_MODULE, in_data, is_written, referent};
 
 /// How something leads somewhere.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Grade {
     /// By a chain of calls.
@@ -54,7 +54,7 @@ impl fmt::Display for Grade {
 }
 
 /// How much of a module's code is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Depth {
     /// What the exports lead to.
     Exports,
@@ -63,7 +63,7 @@ pub enum Depth {
 }
 
 /// Where a link leads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Target {
     /// Into this part.
     Part(u32),
@@ -72,7 +72,7 @@ pub enum Target {
 }
 
 /// One link.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Link {
     /// Where it leads.
     pub to: Target,
@@ -81,7 +81,7 @@ pub struct Link {
 }
 
 /// What a module's exports lead to.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Graph {
     /// The names of the parts.
     pub parts: Vec<Box<str>>,
@@ -174,7 +174,7 @@ impl Graph {
 }
 
 /// A place in a section.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(super) struct Place {
     /// Index of the section.
     pub(super) section: u32,

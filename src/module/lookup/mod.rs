@@ -18,6 +18,8 @@ mod x86;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use super::elf::{Elf, Symbols};
 use super::exports;
 use super::graph::Place;
@@ -30,7 +32,7 @@ use reader::{Finders, Reader};
 pub(super) use walk::walks_modules;
 
 /// One place at which a module finds something while it runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lookup {
     /// The function by which: an import, or one whose address was found itself.
     pub by: Box<str>,
@@ -47,7 +49,7 @@ pub struct Lookup {
 }
 
 /// All that a module finds while it runs.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lookups {
     /// By calls, in the order of their places.
     pub calls: Vec<Lookup>,

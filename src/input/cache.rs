@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Facts that are kept from one run to the next, by the content of the file that they were read of.
+//!
+//! A cache is a folder of one file a module, named by the hash of the module's file as it is on disk; of one that is not packed,
+//! without the content of its debug info, of which no fact tells. Several runs may use it at once: a file is there as a whole or
+//! not at all. What can't be read, or was written by another version of the readers, is as if it were not there.
+//!
+//! Whoever can write to it decides what a module is taken for. So a folder that everybody can write to is refused, and a
+//! build that is judged must not be given one to use.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::ops::Range;
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::read::Asked;
+use crate::limits;
+use crate::module::ModuleFacts;
+
+/// What the readers are: facts of others are of no use.
+const READERS: &str = concat!(env!("CARGO_PKG_VERSION"), "-", env!("SYMGATE_READERS"));
+
+/// How long a file counts as used without being marked so again.
+const USED: Duration = Duration::from_hours(24);
+
+/// A temporary file older than this was left by a run that was killed.
+const ABANDONED: Duration = Duration::from_hours(1);
+
+/// Bytes that are hashed at once.
+const BLOCK: usize = 256 << 10;
+
+/// Facts that are kept.
+#[derive(Debug)]
+pub struct Cache {
+    folder: PathBuf,
+    found: AtomicUsize,
+    kept: AtomicUsize,
+}
+
+/// What a file's content is, as far as facts go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Key([u8; 32]);
+
+/// What is kept of a module.
+#[derive(Serialize, Deserialize)]
+struct Entry<F> {
+    asked: Asked,
+    facts: F,
+}
+
+/// Why a folder is no cache.
+#[derive(Debug, thiserror::Error)]
+pub enum CacheError {
+    /// It can't be made or read.
+    #[error("{}: {error}", .folder.display())]
+    Io {
+        /// The folder.
+        folder: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// Everybody could put facts into it.
+    #[error("{}: everybody can write to it, and so decide what a module is taken for", .0.display())]
+    Writable(PathBuf),
+}
+
+impl Cache {
+    /// Opens a cache; the folder is made if it is not there.
+    pub fn open(folder: &Path) -> Result<Self, CacheError> {
+        let of_readers = folder.join(READERS);
+        let io = |error| CacheError::Io { folder: folder.to_owned(), error };
+        if !folder.exists() {
+            fs::create_dir_all(folder).map_err(io)?;
+            // By this backups pass it over (bford.info/cachedir).
+            let tag =
+                "Signature: 8a477f597d28d172789f06886806bc55\n# What symgate has read of modules; it can be deleted.\n";
+            fs::write(folder.join("CACHEDIR.TAG"), tag).map_err(io)?;
+        }
+        fs::create_dir_all(&of_readers).map_err(io)?;
+        for folder in [folder, &of_readers] {
+            if fs::metadata(folder).map_err(io)?.permissions().mode() & 0o002 != 0 {
+                return Err(CacheError::Writable(folder.to_owned()));
+            }
+        }
+        Ok(Self { folder: folder.to_owned(), found: AtomicUsize::default(), kept: AtomicUsize::default() })
+    }
+
+    /// How many modules' facts were found in it.
+    pub fn found(&self) -> usize {
+        self.found.load(Ordering::Relaxed)
+    }
+
+    fn path(&self, key: Key, is_object: bool) -> PathBuf {
+        let digits: String = key.0.iter().map(|byte| format!("{byte:02x}")).collect();
+        let (first, rest) = digits.split_at(2);
+        self.folder.join(READERS).join(first).join(format!("{rest}{}", if is_object { ".o" } else { "" }))
+    }
+
+    /// The facts of a file's content, with what was done with it.
+    pub(super) fn get(&self, key: Key, is_object: bool) -> Option<(Asked, ModuleFacts)> {
+        let mut file = File::open(self.path(key, is_object)).ok()?;
+        let meta = file.metadata().ok().filter(|meta| meta.len() <= limits::CACHED_BYTES)?;
+        let mut bytes = Vec::with_capacity(usize::try_from(meta.len()).ok()?.saturating_add(1));
+        file.read_to_end(&mut bytes).ok()?;
+        let (sum, packed) = bytes.split_at_checked(32)?;
+        if *sum != *Sha256::digest(packed) {
+            return None;
+        }
+        let Entry { asked, facts } = postcard::from_bytes(packed).ok()?;
+        let now = SystemTime::now();
+        if meta.modified().is_ok_and(|used| now.duration_since(used).is_ok_and(|age| age > USED)) {
+            // Only who may write to it may say so.
+            let _ = file.set_modified(now);
+        }
+        Some((asked, facts))
+    }
+
+    /// Says that facts that were found are what was asked for.
+    pub(super) fn count(&self) {
+        self.found.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Keeps facts, if nothing is wrong with the module. What can't be kept is read again.
+    pub(super) fn put(&self, key: Key, is_object: bool, asked: Asked, facts: &ModuleFacts) {
+        if facts.problems.is_empty() && self.write(&self.path(key, is_object), &Entry { asked, facts }).is_ok() {
+            self.kept.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn write(&self, path: &Path, entry: &Entry<&ModuleFacts>) -> io::Result<()> {
+        let packed = postcard::to_stdvec(entry).map_err(io::Error::other)?;
+        let folder = path.parent().unwrap_or(&self.folder);
+        fs::create_dir_all(folder)?;
+        // Nobody else has this name: not another run, and not another thread of this one.
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let temporary = folder.join(format!(".{}-{number}", std::process::id()));
+        let written = File::options().write(true).create_new(true).open(&temporary).and_then(|mut file| {
+            file.write_all(&Sha256::digest(&packed))?;
+            file.write_all(&packed)
+        });
+        written.and_then(|()| fs::rename(&temporary, path)).inspect_err(|_| drop(fs::remove_file(&temporary)))
+    }
+
+    /// Takes out what was not used for longest, if there is too much now.
+    pub(crate) fn trim(&self) {
+        if self.kept.load(Ordering::Relaxed) > 0 {
+            self.trim_to(limits::CACHE_BYTES);
+        }
+    }
+
+    fn trim_to(&self, most: u64) {
+        let mut files = Vec::new();
+        for entry in walkdir::WalkDir::new(&self.folder).min_depth(3).max_depth(3).into_iter().flatten() {
+            let Ok(meta) = entry.metadata() else { continue };
+            let Ok(used) = meta.modified() else { continue };
+            let is_temporary = entry.file_name().as_encoded_bytes().starts_with(b".");
+            let is_abandoned = SystemTime::now().duration_since(used).is_ok_and(|age| age > ABANDONED);
+            if is_temporary && is_abandoned {
+                let _ = fs::remove_file(entry.path());
+            } else if !is_temporary && meta.is_file() {
+                files.push((used, entry.into_path(), meta.blocks() * 512));
+            }
+        }
+        let mut all: u64 = files.iter().map(|(.., size)| size).sum();
+        if all <= most {
+            return;
+        }
+        files.sort_unstable();
+        // A quarter more than has to go, so that the next run need not do it again.
+        for (_, path, size) in files {
+            if all <= most / 4 * 3 {
+                break;
+            }
+            if fs::remove_file(path).is_ok() {
+                all -= size;
+            }
+        }
+    }
+}
+
+impl Key {
+    /// Of a file that is packed: all of it.
+    pub(super) fn of_packed(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+
+    /// Of one that is not: what stands in these places.
+    pub(super) fn of_parts(file: &File, parts: &[Range<u64>]) -> Option<Self> {
+        let mut hasher = Sha256::new_with_prefix("parts");
+        let mut block = vec![0; BLOCK];
+        for part in parts {
+            hasher.update(part.start.to_le_bytes());
+            hasher.update(part.end.to_le_bytes());
+            let mut at = part.start;
+            while at < part.end {
+                let size = usize::try_from(part.end - at).unwrap_or(BLOCK).min(BLOCK);
+                let block = block.get_mut(..size)?;
+                file.read_exact_at(block, at).ok()?;
+                hasher.update(block);
+                at += size as u64;
+            }
+        }
+        Some(Self(hasher.finalize().into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::input::read_module;
+    use crate::module::graph::Depth;
+
+    const MODULE: &str = "testdata/6.1/vmwgfx.ko";
+
+    fn everything(_: &ModuleFacts, _: &Path) -> Asked {
+        Asked { cross_check: true, hidden_ways: true, graph: Some(Depth::Everything), ..Asked::default() }
+    }
+
+    fn files(cache: &Cache) -> Vec<PathBuf> {
+        let all = walkdir::WalkDir::new(&cache.folder).min_depth(3).into_iter().map(|entry| entry.unwrap().into_path());
+        all.filter(|path| path.is_file()).collect()
+    }
+
+    #[test]
+    fn what_is_kept_is_what_was_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::open(&folder.path().join("a/cache")).unwrap();
+        for (path, runs) in [(MODULE, 1), ("testdata/7.2/sg_get.ko", 2), ("testdata/6.1/sg_get.o", 3)] {
+            let Ok(read) = read_module(Path::new(path), &everything, None) else { panic!("{path}") };
+            for _ in 0..2 {
+                assert_eq!(read_module(Path::new(path), &everything, Some(&cache)).unwrap(), read, "{path}");
+            }
+            assert_eq!(cache.found(), runs);
+        }
+        // What is asked for otherwise is read otherwise.
+        let plain = |_: &ModuleFacts, _: &Path| Asked::default();
+        let read = read_module(Path::new(MODULE), &plain, Some(&cache)).unwrap();
+        assert!(read.graph.is_none() && !read.cross_checked && cache.found() == 3);
+    }
+
+    #[test]
+    fn what_is_broken_is_as_if_it_were_not_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::open(folder.path()).unwrap();
+        let read = read_module(Path::new(MODULE), &everything, Some(&cache)).unwrap();
+        let [file] = files(&cache).try_into().unwrap();
+        let whole = fs::read(&file).unwrap();
+        let mut turned = whole.clone();
+        *turned.last_mut().unwrap() ^= 1;
+        for broken in [&[][..], &whole[..20], &whole[..whole.len() - 1], &turned, &[whole.as_slice(), b"x"].concat()] {
+            fs::write(&file, broken).unwrap();
+            assert_eq!(read_module(Path::new(MODULE), &everything, Some(&cache)).unwrap(), read);
+            assert_eq!(cache.found(), 0);
+            assert_eq!(fs::read(&file).unwrap(), whole, "it is there again");
+        }
+    }
+
+    #[test]
+    fn a_module_with_a_problem_is_read_each_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::open(folder.path()).unwrap();
+        let module = folder.path().join("twice.ko");
+        let mut bytes = fs::read(MODULE).unwrap();
+        bytes.extend_from_slice(b"~Module signature appended~\n");
+        fs::write(&module, bytes).unwrap();
+        for _ in 0..2 {
+            assert!(!read_module(&module, &everything, Some(&cache)).unwrap().problems.is_empty());
+        }
+        assert_eq!((cache.found(), files(&cache).len()), (0, 0));
+    }
+
+    #[test]
+    fn a_folder_that_everybody_can_write_to_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o1777)).unwrap();
+        assert!(matches!(Cache::open(folder.path()), Err(CacheError::Writable(_))));
+        assert!(matches!(Cache::open(Path::new(MODULE)), Err(CacheError::Io { .. })));
+    }
+
+    #[test]
+    fn what_was_not_used_for_longest_goes_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::open(folder.path()).unwrap();
+        for (path, days) in [(MODULE, 3), ("testdata/6.1/sg_get.ko", 2), ("testdata/6.1/sg_harmless.ko", 1)] {
+            let before = files(&cache);
+            read_module(Path::new(path), &everything, Some(&cache)).unwrap();
+            let new = files(&cache).into_iter().find(|file| !before.contains(file)).unwrap();
+            let used = SystemTime::now() - Duration::from_hours(24 * days);
+            File::options().append(true).open(new).unwrap().set_modified(used).unwrap();
+        }
+        let abandoned = files(&cache).first().unwrap().with_file_name(".1-1");
+        File::create(&abandoned).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        // The oldest is found, and is the newest thereby.
+        read_module(Path::new(MODULE), &everything, Some(&cache)).unwrap();
+        let sizes: u64 = files(&cache).iter().map(|file| fs::metadata(file).unwrap().blocks() * 512).sum();
+        cache.trim_to(sizes);
+        assert_eq!((files(&cache).len(), abandoned.exists()), (3, false));
+        cache.trim_to(sizes - 1);
+        assert_eq!(files(&cache).len(), 2);
+        read_module(Path::new(MODULE), &everything, Some(&cache)).unwrap();
+        assert_eq!(cache.found(), 2);
+    }
+}
