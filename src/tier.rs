@@ -148,7 +148,7 @@ pub fn tier(export: &Export, membership: Option<&Membership<'_>>) -> Tier {
 }
 
 /// Whether the export itself says userspace-gpl, by whichever of the three ways.
-fn is_native(policy: &Policy, export: &Export) -> bool {
+pub(crate) fn is_native(policy: &Policy, export: &Export) -> bool {
     export.declared_userspace_gpl
         || export.namespace.as_deref() == Some(USERSPACE_GPL_NAMESPACE)
         || export.flags.is_some_and(|flags| flags & policy.native_kflag != 0)

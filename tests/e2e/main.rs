@@ -26,4 +26,5 @@ mod show;
 mod signatures;
 mod support;
 mod tidy;
+mod tier;
 mod traps;

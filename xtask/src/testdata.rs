@@ -25,7 +25,7 @@ struct Pass {
     folder: &'static str,
 }
 
-const PASSES: [Pass; 7] = [
+const PASSES: [Pass; 8] = [
     Pass {
         modules: &[
             "sg_export",
@@ -57,6 +57,13 @@ const PASSES: [Pass; 7] = [
         options: "",
         before: None,
         folder: "reach",
+    },
+    // The tier, as a header of ours makes it.
+    Pass {
+        modules: &["sg_tier", "sg_tier_user", "sg_tier_plain", "sg_tier_version"],
+        options: "",
+        before: None,
+        folder: "tier",
     },
     // Makes modpost only warn of a missing namespace.
     Pass { modules: &["sg_get_nons"], options: "KBUILD_NSDEPS=1", before: None, folder: "" },
@@ -281,6 +288,8 @@ fn build(root: &Path, release: &str, pass: &Pass, folder: &Path) -> Result<(), T
         let to = place.join(entry.file_name());
         fs::copy(entry.path(), &to).map_err(TaskError::io(&to))?;
     }
+    let header = repository().join("integrations/kbuild/include/export_userspace_gpl.h");
+    fs::copy(&header, place.join("export_userspace_gpl.h")).map_err(TaskError::io(&header))?;
     let make = format!("make -C /lib/modules/{release}/build M=/build");
     let series = series(release);
     let is_left_out = |module: &&&str| LEFT_OUT.iter().any(|(of, left)| *of == series && left.contains(*module));

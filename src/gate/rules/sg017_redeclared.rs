@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! SG017: the module exports what somebody else does, or what is held more closely; or it is there twice.
+//! SG017: the module exports what somebody else does, or what is held more closely, or less closely than it says; or it is there
+//! twice.
 
 use super::Rule;
 use crate::exports::Export;
 use crate::gate::{Draft, Severity, Sought, Subject, Weight};
 use crate::module::name::provider_path;
 use crate::text::{self, list};
+use crate::tier;
 
 pub(super) const RULE: Rule = Rule {
     id: "SG017",
@@ -40,6 +42,7 @@ fn check(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
         });
     }
     twice(subject, drafts);
+    loose(subject, drafts);
 }
 
 /// How an export was known before.
@@ -51,6 +54,29 @@ fn told(subject: &Subject<'_>, export: &Export) -> Option<String> {
 /// Whether it matters to a family who offers this symbol.
 fn is_of_a_family(subject: &Subject<'_>, export: &Export) -> bool {
     subject.context.look_up(&export.name).1.is_some() || !subject.context.reach.of(&export.name).is_empty()
+}
+
+/// Exports that their own namespace or flag declares userspace-gpl, and their class does not even keep to the GPL.
+fn loose(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
+    let policy = &subject.context.allowlists.policy;
+    let is_loose = |export: &&Export| tier::is_native(policy, export) && !export.class.is_gpl_only();
+    let exports: Vec<&Export> = subject.facts.exports.iter().filter(is_loose).collect();
+    if exports.is_empty() {
+        return;
+    }
+    let told: Vec<String> = exports.iter().map(|export| format!("{} as {}", export.name, export.terms())).collect();
+    drafts.push(Draft {
+        key: Some("loose".to_owned()),
+        symbols: exports.iter().map(|export| export.name.to_string()).collect(),
+        sought: Sought::Exports,
+        help: Some(
+            "export it with EXPORT_SYMBOL_USERSPACE_GPL(), which is GPL-only; or take another namespace".to_owned(),
+        ),
+        ..Draft::new(
+            Weight::Always(Severity::Deny),
+            format!("exports as userspace-gpl what every module may have, whatever its licence: {}", list(&told)),
+        )
+    });
 }
 
 /// A facade that is there twice: which of them is loaded nobody can tell.
