@@ -90,8 +90,9 @@ pub struct ReferenceFile {
 pub struct Judged<'a> {
     /// Of the modules that could be read, in the order of their paths.
     pub modules: Vec<Judgement<'a>>,
-    /// What is to be said of files that are no modules that can be read.
-    pub unreadable: Vec<Finding>,
+    /// What is to be said of other files: of those that are no modules that can be read, and of those that say what modules
+    /// export.
+    pub others: Vec<Finding>,
 }
 
 /// Why nothing can be judged.
@@ -276,9 +277,8 @@ impl Gathered {
     pub fn judge<'a>(&'a self, context: &'a Context<'a>) -> Judged<'a> {
         let modules = self.modules.par_iter().map(|module| context.judge(module)).collect();
         let malformed = self.errors.iter().filter(|error| error.is_malformed());
-        let unreadable =
-            malformed.flat_map(|error| context.judge_unreadable(&error.path, &error.kind.to_string())).collect();
-        Judged { modules, unreadable }
+        let unreadable = malformed.flat_map(|error| context.judge_unreadable(&error.path, &error.kind.to_string()));
+        Judged { modules, others: unreadable.chain(context.judge_claims()).collect() }
     }
 }
 
@@ -292,7 +292,7 @@ impl Gathered {
             Source::File(file) => file.display().to_string(),
             Source::Package(_) => judgement.subject.path.to_owned(),
         });
-        let unreadable = judged.unreadable.iter().filter(|finding| finding.severity == Severity::Deny);
+        let unreadable = judged.others.iter().filter(|finding| finding.severity == Severity::Deny);
         let mut denied: Vec<String> = modules.chain(unreadable.map(|finding| finding.path.clone())).collect();
         denied.sort_unstable();
         denied.dedup();
@@ -433,8 +433,13 @@ fn read_references(named: &[PathBuf], among: &[PathBuf]) -> Result<(ExportTable,
         if index == 0 && is_named && reference.exports.is_empty() {
             return Err(InputError::new(path, InputErrorKind::NoExports).into());
         }
-        references.push(ReferenceFile { path, is_named, knows_modules: reference.modules });
-        exports.add_reference(reference);
+        let knows_modules = reference.modules;
+        if index == 0 {
+            exports.add_reference(reference);
+        } else {
+            exports.add_claims(&path, reference);
+        }
+        references.push(ReferenceFile { path, is_named, knows_modules });
         if index == 0 && is_named {
             exports.set_kernels_own();
         }

@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use table::{ExportTable, Provided, Reference, VMLINUX};
+pub use table::{Claim, ExportTable, Provided, Reference, VMLINUX};
 
 /// The licence class of an export: which `EXPORT_SYMBOL` variant made it.
 ///

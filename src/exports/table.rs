@@ -28,6 +28,11 @@ impl Provided {
     pub fn by_path(export: Export, path: &str) -> Self {
         Self { export, path: path.into(), provider: ModuleName::from_path(path) }
     }
+
+    /// Whether somebody else says that it comes from elsewhere, or is more open.
+    fn is_told_otherwise(&self, export: &Export, provider: &ModuleName) -> bool {
+        self.provider != *provider || export.is_looser_than(&self.export)
+    }
 }
 
 /// All exports that are known, each symbol once.
@@ -44,8 +49,19 @@ pub struct ExportTable {
     kernels_own: usize,
     /// What modules export that was told otherwise before, by their paths.
     redeclared: HashMap<Box<str>, Vec<Export>>,
+    /// What other people's `Module.symvers` files say that was told otherwise before, in their order.
+    claims: Vec<Claim>,
     /// The paths of the modules that export something, by their names.
     claimed: HashMap<ModuleName, BTreeSet<Box<str>>>,
+}
+
+/// What a `Module.symvers` says of an export that was told otherwise before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// The path of the file.
+    pub file: Box<str>,
+    /// What it says.
+    pub provided: Provided,
 }
 
 /// What somebody who knows says of a kernel's exports.
@@ -72,12 +88,36 @@ impl ExportTable {
         let Provided { export, path, provider } = &provided;
         self.claimed.entry(provider.clone()).or_default().insert(path.clone());
         match self.get(&export.name) {
-            Some(first) if first.provider != *provider || export.is_looser_than(&first.export) => {
+            Some(first) if first.is_told_otherwise(export, provider) => {
                 self.redeclared.entry(path.clone()).or_default().push(export.clone());
             }
             Some(_) => {}
             None => self.add(provided),
         }
+    }
+
+    /// Adds what a `Module.symvers` of other people says: what was told before stands, and what is told otherwise is kept to be
+    /// told.
+    pub fn add_claims(&mut self, file: &str, reference: Reference) {
+        self.modules |= reference.modules;
+        for provided in reference.exports {
+            match self.get(&provided.export.name) {
+                Some(first) if first.is_told_otherwise(&provided.export, &provided.provider) => {
+                    self.claims.push(Claim { file: file.into(), provided });
+                }
+                Some(_) => {}
+                None => {
+                    self.vmlinux |= &*provided.path == VMLINUX;
+                    self.add(provided);
+                }
+            }
+        }
+    }
+
+    /// What other people's files say that was told otherwise before.
+    #[must_use]
+    pub fn claims(&self) -> &[Claim] {
+        &self.claims
     }
 
     /// What the module of this path exports, though it was told otherwise before.

@@ -14,7 +14,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::allowlist::{Allowlists, Assessment, Date, Demand, Registration};
-use crate::exports::{ExportTable, Provided};
+use crate::exports::{Claim, Export, ExportTable, Provided};
 use crate::module::debug::HandledTypes;
 use crate::module::sites::Site;
 use crate::module::{ModuleFacts, ModuleName};
@@ -260,6 +260,19 @@ impl<'a> Context<'a> {
     #[must_use]
     pub fn judge_unreadable(&self, path: &str, reason: &str) -> Vec<Finding> {
         self.findings(vec![rules::unreadable(reason)], None, &ModuleName::from_path(path), path)
+    }
+
+    /// Judges what `Module.symvers` files say otherwise than the reference does, by file and by the module that it says it of.
+    #[must_use]
+    pub fn judge_claims(&self) -> Vec<Finding> {
+        let mut by_module: BTreeMap<(&str, &ModuleName), Vec<&Export>> = BTreeMap::new();
+        for Claim { file, provided } in self.exports.claims() {
+            by_module.entry((file, &provided.provider)).or_default().push(&provided.export);
+        }
+        let judge = |((file, name), exports): ((&str, &ModuleName), Vec<&Export>)| {
+            self.findings(rules::claimed(self, &exports), None, name, file)
+        };
+        by_module.into_iter().flat_map(judge).collect()
     }
 
     /// Makes findings of drafts, each with the waiver that covers it; and of the waivers that cover one no longer.

@@ -99,7 +99,7 @@ impl<'a> CheckReport<'a> {
     #[must_use]
     pub fn findings(&self) -> Vec<Finding> {
         let judged = self.judged.modules.iter().flat_map(|judgement| &judgement.findings);
-        let mut findings: Vec<Finding> = judged.chain(&self.judged.unreadable).cloned().collect();
+        let mut findings: Vec<Finding> = judged.chain(&self.judged.others).cloned().collect();
         let mut seen: BTreeMap<String, usize> = BTreeMap::new();
         for finding in &mut findings {
             let count = seen.entry(finding.id.clone()).or_default();
@@ -125,8 +125,8 @@ impl<'a> CheckReport<'a> {
         let modules = &self.judged.modules;
         let direct = modules.iter().filter(|judgement| judgement.subject.acquires()).count();
         let reaching = modules.iter().filter(|judgement| judgement.subject.gets_at_a_family()).count();
-        let unreadable = self.judged.unreadable.iter().map(Finding::verdict);
-        let verdicts: Vec<Verdict> = modules.iter().map(|judgement| judgement.verdict).chain(unreadable).collect();
+        let others = self.judged.others.iter().map(Finding::verdict);
+        let verdicts: Vec<Verdict> = modules.iter().map(|judgement| judgement.verdict).chain(others).collect();
         let of = |verdict| verdicts.iter().filter(|other| **other == verdict).count();
         Summary {
             modules: modules.len(),

@@ -5,6 +5,7 @@
 
 mod bombs;
 mod check;
+mod claims;
 mod containers;
 mod criteria;
 mod determinism;

@@ -18,8 +18,9 @@ mod sg014_signature;
 mod sg015_allowlist;
 mod sg017_redeclared;
 
-use super::{Draft, ResolvedImport, Subject};
+use super::{Context, Draft, ResolvedImport, Subject};
 use crate::allowlist::Waiver;
+use crate::exports::Export;
 pub(super) use sg004_identity::NOTHING_NAMED;
 
 /// One rule.
@@ -75,6 +76,11 @@ pub fn ids() -> Vec<&'static str> {
 #[must_use]
 pub fn find(text: &str) -> Option<&'static Rule> {
     ALL.iter().find(|rule| rule.id.eq_ignore_ascii_case(text) || rule.name.eq_ignore_ascii_case(text))
+}
+
+/// The rule that speaks of what a `Module.symvers` says otherwise than the reference, and what it says of it.
+pub(super) fn claimed(context: &Context<'_>, exports: &[&Export]) -> Vec<(&'static Rule, Draft)> {
+    sg017_redeclared::claimed(context, exports).into_iter().map(|draft| (&sg017_redeclared::RULE, draft)).collect()
 }
 
 /// The rule that speaks of files that are no modules that can be read, and what it says of one.
