@@ -89,7 +89,8 @@ impl Gathered {
             return ask(&DebugInfo::load(bytes)?);
         }
         let file = self.debug_file(index, facts, sites).ok_or(DebugError::None)?;
-        file.read(|debug| ask(&DebugInfo::load_for(debug, bytes)?)).unwrap_or(Err(DebugError::None))
+        file.read(|debug| ask(&DebugInfo::load_for(debug, &crate::module::debug::Shape::of(bytes)?)?))
+            .unwrap_or(Err(DebugError::None))
     }
 }
 

@@ -114,7 +114,7 @@ mod tests {
     use std::io::Write;
 
     use super::*;
-    use crate::module::debug::DebugInfo;
+    use crate::module::debug::{DebugInfo, Shape};
 
     const MODULE: &[u8] = include_bytes!("../../testdata/debug/stripped.ko");
     const DEBUG: &[u8] = include_bytes!("../../testdata/debug/only.debug");
@@ -152,7 +152,11 @@ mod tests {
             }
             let found = find().unwrap_or_else(|| panic!("{place}"));
             assert_eq!(found.path, path);
-            assert!(found.read(|bytes| DebugInfo::load_for(bytes, Bytes::in_memory(MODULE)).is_ok()).unwrap());
+            assert!(
+                found
+                    .read(|bytes| DebugInfo::load_for(bytes, &Shape::of(Bytes::in_memory(MODULE)).unwrap()).is_ok())
+                    .unwrap()
+            );
             assert_eq!(dirs.find(None, Some("link.debug"), Some(module)), None);
         }
     }
