@@ -7,6 +7,7 @@ mod bombs;
 mod check;
 mod containers;
 mod criteria;
+mod debug;
 mod determinism;
 mod doors;
 mod hidden;

@@ -250,7 +250,9 @@ impl<'d> DebugInfo<'d> {
         budget.check()?;
         if !units.is_empty() {
             self.split.add(file.into_owned(), &units);
-            units.iter().for_each(|(unit, _)| self.units.complete(*unit));
+            for (unit, _) in &units {
+                self.units.complete(*unit);
+            }
         }
         Ok(units.len())
     }
