@@ -61,6 +61,10 @@ pub const SECTIONS: u32 = 0xff00;
 /// 7.2); without a limit a file of overlapping names unpacks to the square of its size.
 pub const NAME_BYTES: usize = 512;
 
+/// Most bytes of the names of a module's sections that are kept. Names can overlap in the file; those of a module that has a
+/// section for each function have some hundred KiB.
+pub const SECTION_NAME_BYTES: usize = 1 << 20;
+
 /// Longest namespace, in bytes: a `module:` list can name many modules.
 pub const NAMESPACE_BYTES: usize = 4096;
 

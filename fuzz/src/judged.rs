@@ -88,6 +88,7 @@ fn gathered(facts: &ModuleFacts) -> Gathered {
         oracles: Reach::default(),
         sources: Vec::new(),
         debug_dirs: DebugDirs::default(),
+        debug_errors: Vec::new(),
         packages: Vec::new(),
         context: Vec::new(),
         context_listed: 0,

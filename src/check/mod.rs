@@ -2,6 +2,7 @@
 //! The pipeline: from what the caller names to one report.
 
 mod again;
+mod debug_info;
 mod follow;
 mod locate;
 mod matters;
@@ -55,6 +56,8 @@ pub struct Gathered {
     pub from_cache: usize,
     /// Where debug info is that is not in the modules.
     pub debug_dirs: DebugDirs,
+    /// Which of these can't be read, or are broken.
+    pub debug_errors: Vec<InputError>,
     /// The packages among the inputs.
     pub packages: Vec<PackageFile>,
     /// The kernel's own modules that are not judged.
@@ -188,6 +191,7 @@ impl Gathered {
         let debug_files = before - errors.len();
         module_files -= debug_files;
         errors.sort_by(|a, b| a.path.cmp(&b.path));
+        let (debug_dirs, debug_errors) = DebugDirs::new(&inputs.debug_dirs);
         let mut gathered = Self {
             modules,
             module_files,
@@ -201,7 +205,8 @@ impl Gathered {
             oracles: Reach::default(),
             sources,
             from_cache: cache.as_ref().map_or(0, Cache::found),
-            debug_dirs: DebugDirs::new(inputs.debug_dirs.clone()),
+            debug_dirs,
+            debug_errors,
             packages,
             context,
             context_listed,

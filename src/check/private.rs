@@ -2,9 +2,10 @@
 //! What a module that is not the kernel's own does without asking for a symbol: it handles others' private types, or has a
 //! copy of their functions.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Gathered;
+use super::debug_info::Told;
 use crate::allowlist::{Allowlists, Family, Policy};
 use crate::gate::PrivateUse;
 use crate::module::ModuleFacts;
@@ -24,21 +25,29 @@ impl Gathered {
             let sites = Sites::read(bytes).ok()??;
             let types = self.private_types(policy, facts);
             let handled = if types.is_empty() {
-                Ok(HandledTypes::default())
+                Ok(HandledTypes::default()).into()
             } else {
-                self.of_debug_info(index, bytes, &sites, |debug| debug.handled_types(&types))
+                self.of_debug_info(index, bytes, &sites, None, &|_, info, _| info.handled_types(&types))
             };
-            let handled = match handled {
-                Ok(handled) => Some(handled),
-                Err(DebugError::None) => None,
-                Err(_) => Some(HandledTypes { handled: Vec::new(), seen: 0, of: 1 }),
-            };
-            Some(PrivateUse { handled, copied: sites.functions(&is_members) })
+            Some((handled, sites.functions(&is_members)))
         });
         self.errors.extend(errors);
-        for (index, private) in read {
-            if let (Some(module), Some(private)) = (self.modules.get_mut(index), private) {
-                module.private = private;
+        let mut later = BTreeMap::new();
+        for (index, read) in read {
+            let Some((Told { now, later: wanted }, copied)) = read else { continue };
+            later.extend(wanted.map(|wanted| (index, wanted)));
+            if let Some(module) = self.modules.get_mut(index) {
+                module.private = PrivateUse { handled: seen(now), copied };
+            }
+        }
+        let (told, errors) = self.of_debug_packages(&later, &|index, info, _| {
+            let facts = self.modules.get(index).map(|module| &module.facts).ok_or(DebugError::None)?;
+            info.handled_types(&self.private_types(policy, facts))
+        });
+        self.debug_errors.extend(errors);
+        for (index, handled) in told {
+            if let Some(module) = self.modules.get_mut(index) {
+                module.private.handled = seen(handled);
             }
         }
     }
@@ -54,5 +63,14 @@ impl Gathered {
         };
         let families = policy.judged().filter(|family| !family.private_types.is_empty() && !asks_for(family));
         families.flat_map(|family| &family.private_types).cloned().collect()
+    }
+}
+
+/// What was seen; of debug info that can't be read nothing was.
+fn seen(handled: Result<HandledTypes, DebugError>) -> Option<HandledTypes> {
+    match handled {
+        Ok(handled) => Some(handled),
+        Err(DebugError::None) => None,
+        Err(_) => Some(HandledTypes { handled: Vec::new(), seen: 0, of: 1 }),
     }
 }

@@ -69,9 +69,9 @@ pub(super) struct InputArgs {
     #[arg(long)]
     cross_check: bool,
 
-    /// A folder with debug info of modules that have none themselves, such as an unpacked -dbg package: looked for by their
-    /// build-ids, for lines of source
-    #[arg(long = "debug-dir", value_name = "DIR")]
+    /// A folder or package (.deb, .rpm) with debug info of modules that have none themselves, such as a -dbg package: looked for
+    /// by their build-ids, for lines of source. A folder can be that of a build with .dwo files
+    #[arg(long = "debug-dir", value_name = "DIR|FILE")]
     debug_dirs: Vec<PathBuf>,
 
     /// A folder to keep what was read of modules in, for the next run: it must be one that nobody can write to whose modules are

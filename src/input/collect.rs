@@ -279,7 +279,7 @@ pub(super) fn module_ending(name: &str) -> Ending {
 }
 
 /// A path as reports name it: a file's name may hold anything.
-fn shown(path: &Path) -> String {
+pub(super) fn shown(path: &Path) -> String {
     text::shown(&path.display().to_string()).into_owned()
 }
 

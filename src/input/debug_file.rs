@@ -1,18 +1,26 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Where a module's debug info is, if it is in a file of its own: below folders that the caller names, as debuggers look
-//! for it.
+//! for it, or in packages (`debug_package.rs`).
 
 use std::path::{Component, Path, PathBuf};
 
-use super::InputErrorKind;
-use super::collect::PACKED;
-use super::read::read_again;
+use super::collect::{Format, PACKED, PackageFile, format_of, shown};
+use super::debug_package::DebugPackage;
+use super::read::{caught, read_again};
+use super::{InputError, InputErrorKind};
 use crate::module::{Bytes, build_id_of};
 
-/// Folders that hold debug info.
+/// Where modules are below a root folder, or the debug info of those that are there.
+pub(super) const ROOTS: [&str; 4] =
+    ["lib/modules", "usr/lib/debug/lib/modules", "usr/lib/debug/usr/lib/modules", "usr/lib/modules"];
+
+/// Folders and packages that hold debug info.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DebugDirs {
     folders: Vec<PathBuf>,
+    packages: Vec<DebugPackage>,
+    /// How many were named, whatever they are.
+    named: usize,
 }
 
 /// A file that holds a module's debug info.
@@ -23,10 +31,46 @@ pub struct DebugFile {
 }
 
 impl DebugDirs {
-    /// Looks in these folders, the first first.
+    /// Looks in these folders, the first first, and then in those that are packages. What is neither is told.
     #[must_use]
-    pub fn new(folders: Vec<PathBuf>) -> Self {
-        Self { folders }
+    pub fn new(named: &[PathBuf]) -> (Self, Vec<InputError>) {
+        let (mut dirs, mut errors) = (Self { named: named.len(), ..Self::default() }, Vec::new());
+        for path in named {
+            if path.is_dir() {
+                dirs.folders.push(path.clone());
+                continue;
+            }
+            let label = shown(path);
+            match caught(|| format_of(path)) {
+                Ok(Some(format @ (Format::Deb | Format::Rpm))) => {
+                    let path = path.clone();
+                    dirs.packages.push(DebugPackage::new(PackageFile { label, path, format }));
+                }
+                Ok(_) => errors.push(InputError::new(label, InputErrorKind::NotAPackage)),
+                Err(kind) => errors.push(InputError::new(label, kind)),
+            }
+        }
+        (dirs, errors)
+    }
+
+    /// How many folders and packages were named.
+    #[must_use]
+    pub fn named(&self) -> usize {
+        self.named
+    }
+
+    /// Whether there are packages to look through.
+    #[must_use]
+    pub fn has_packages(&self) -> bool {
+        !self.packages.is_empty()
+    }
+
+    pub(super) fn folders(&self) -> impl Iterator<Item = &Path> {
+        self.folders.iter().map(PathBuf::as_path)
+    }
+
+    pub(super) fn packages(&self) -> &[DebugPackage] {
+        &self.packages
     }
 
     /// The debug info of a module that has this build-id: nothing else tells for sure that a file is the module's. It is
@@ -36,7 +80,7 @@ impl DebugDirs {
     /// `module` is a path on disk; the name of a package's member is none.
     #[must_use]
     pub fn find(&self, build_id: Option<&str>, debug_link: Option<&str>, module: Option<&Path>) -> Option<DebugFile> {
-        let build_id = build_id.filter(|id| id.len() > 2 && id.bytes().all(|digit| digit.is_ascii_hexdigit()))?;
+        let build_id = usable(build_id)?;
         let places = places(build_id, debug_link, module);
         let all = self.folders.iter().flat_map(|folder| places.iter().map(|place| folder.join(place)));
         all.map(|path| DebugFile { path }).find(|file| file.has(build_id))
@@ -56,8 +100,13 @@ impl DebugFile {
     }
 }
 
+/// A build-id, if it is one that a file can be told by.
+pub(super) fn usable(build_id: Option<&str>) -> Option<&str> {
+    build_id.filter(|id| id.len() > 2 && id.bytes().all(|digit| digit.is_ascii_hexdigit()))
+}
+
 /// Where in a folder a module's debug info can be.
-fn places(build_id: &str, debug_link: Option<&str>, module: Option<&Path>) -> Vec<PathBuf> {
+pub(super) fn places(build_id: &str, debug_link: Option<&str>, module: Option<&Path>) -> Vec<PathBuf> {
     let (first, rest) = build_id.split_at_checked(2).unwrap_or_default();
     let by_id = format!(".build-id/{first}/{rest}.debug");
     let mut places = vec![PathBuf::from(&by_id), Path::new("usr/lib/debug").join(&by_id)];
@@ -71,8 +120,7 @@ fn places(build_id: &str, debug_link: Option<&str>, module: Option<&Path>) -> Ve
     let module = module.map(unpacked_name);
     if let Some(module) = &module {
         if let Some(below) = below_modules(module) {
-            for root in ["lib/modules", "usr/lib/debug/lib/modules", "usr/lib/debug/usr/lib/modules", "usr/lib/modules"]
-            {
+            for root in ROOTS {
                 add(&Path::new(root).join(&below));
             }
         }
@@ -93,13 +141,13 @@ fn places(build_id: &str, debug_link: Option<&str>, module: Option<&Path>) -> Ve
 }
 
 /// A module's path, without the ending of its compression.
-fn unpacked_name(path: &Path) -> PathBuf {
+pub(super) fn unpacked_name(path: &Path) -> PathBuf {
     let packed = path.extension().is_some_and(|ending| PACKED.iter().any(|packed| packed.get(1..) == ending.to_str()));
     if packed { path.with_extension("") } else { path.to_owned() }
 }
 
 /// The part of a path behind `lib/modules`, if it has nothing but names.
-fn below_modules(path: &Path) -> Option<PathBuf> {
+pub(super) fn below_modules(path: &Path) -> Option<PathBuf> {
     let parts: Vec<Component<'_>> = path.components().collect();
     let is_modules = |pair: &[Component<'_>]| matches!(pair, [Component::Normal(lib), Component::Normal(modules)] if *lib == "lib" && *modules == "modules");
     let at = parts.windows(2).rposition(is_modules)?;
@@ -114,7 +162,7 @@ mod tests {
     use std::io::Write;
 
     use super::*;
-    use crate::module::debug::DebugInfo;
+    use crate::module::debug::{DebugInfo, Shape};
 
     const MODULE: &[u8] = include_bytes!("../../testdata/debug/stripped.ko");
     const DEBUG: &[u8] = include_bytes!("../../testdata/debug/only.debug");
@@ -139,7 +187,8 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join(place);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
-            let dirs = DebugDirs::new(vec![folder.path().join("none"), folder.path().to_owned()]);
+            let (dirs, errors) = DebugDirs::new(&[folder.path().join("none"), folder.path().to_owned()]);
+            assert_eq!(errors.len(), 1);
             let find = || dirs.find(Some(&id), Some("link.debug"), Some(module));
             fs::write(&path, OTHER).unwrap();
             assert_eq!(find(), None, "{place}");
@@ -152,7 +201,11 @@ mod tests {
             }
             let found = find().unwrap_or_else(|| panic!("{place}"));
             assert_eq!(found.path, path);
-            assert!(found.read(|bytes| DebugInfo::load_for(bytes, Bytes::in_memory(MODULE)).is_ok()).unwrap());
+            assert!(
+                found
+                    .read(|bytes| DebugInfo::load_for(bytes, &Shape::of(Bytes::in_memory(MODULE)).unwrap()).is_ok())
+                    .unwrap()
+            );
             assert_eq!(dirs.find(None, Some("link.debug"), Some(module)), None);
         }
     }

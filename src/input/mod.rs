@@ -5,12 +5,14 @@ mod cache;
 mod collect;
 mod compression;
 mod debug_file;
+mod debug_package;
 pub(crate) mod door;
 mod kernel_image;
 pub mod list;
 mod package;
 mod read;
 mod reference;
+mod split_file;
 
 use std::io;
 use std::path::PathBuf;
@@ -19,7 +21,8 @@ pub use cache::{Cache, CacheError};
 pub use collect::{Collected, Format, ModuleFile, PackageFile, collect};
 pub use compression::{Compression, UnpackError};
 pub use debug_file::{DebugDirs, DebugFile};
-pub use package::{Member, members};
+pub use debug_package::WantedDebugInfo;
+pub use package::{Choice, Member, chosen, members};
 pub use read::{Asked, Asking, Labelled, read_all, read_module, read_package};
 pub(crate) use read::{Numbered, content_hash, content_hashes_of_package, is_package, read_again, read_package_again};
 pub(crate) use reference::read_image;
@@ -72,6 +75,9 @@ pub enum InputErrorKind {
     /// It is neither a file nor a directory.
     #[error("is {0}, not a file")]
     NotAFile(&'static str),
+    /// It is to hold debug info.
+    #[error("is neither a folder nor a package (.deb, .rpm)")]
+    NotAPackage,
     /// A directory without a module in it.
     #[error("no module in it")]
     NoModules,
@@ -130,7 +136,7 @@ pub struct Inputs {
     pub context: Vec<PathBuf>,
     /// Where facts are kept from one run to the next.
     pub cache: Option<PathBuf>,
-    /// Folders with debug info of modules that have none themselves.
+    /// Folders and packages with debug info of modules that have none themselves.
     pub debug_dirs: Vec<PathBuf>,
     /// Whether they are to be judged, and not only listed: then it matters which reference is the kernel's own, and what the
     /// modules' exports lead to.

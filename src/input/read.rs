@@ -176,7 +176,7 @@ fn whole(path: &Path) -> Result<Vec<u8>, InputErrorKind> {
 }
 
 /// The same unpacked, if they are packed.
-fn unpacked(bytes: Vec<u8>) -> Result<Vec<u8>, InputErrorKind> {
+pub(super) fn unpacked(bytes: Vec<u8>) -> Result<Vec<u8>, InputErrorKind> {
     match Compression::of(&bytes) {
         Some(compression) => Ok(compression.unpack(&bytes, limits::FILE_BYTES)?),
         None => Ok(bytes),

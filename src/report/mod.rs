@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use crate::allowlist::{Owes, Standing};
 use crate::check::{Gathered, Judged, Located};
 use crate::gate::{AppliedWaiver, Context, Finding, Judgement, Subject, Verdict};
+use crate::input::InputError;
 use crate::module::{ModuleName, Stage};
 use crate::reach::table::Asked;
 use crate::reach::{Basis, Reach};
@@ -149,7 +150,9 @@ impl<'a> CheckReport<'a> {
         coverage.extend(self.debug_files());
         coverage.extend(self.context_read());
         coverage.extend(self.facades_at_hand());
+        coverage.extend(self.debug_dirs());
         coverage.extend(self.lines());
+        coverage.extend(self.inlined());
         coverage.extend(self.handled());
         coverage.push(self.followed());
         coverage
@@ -164,7 +167,7 @@ impl<'a> CheckReport<'a> {
 
     /// Modules with findings, by whether it is known on which lines of source these are.
     fn lines(&self) -> Option<Coverage> {
-        let Located { modules: of, with_lines: seen, errors } = self.located;
+        let Located { modules: of, with_lines: seen, errors, .. } = self.located;
         let errors: Vec<String> = errors.iter().map(|(module, error)| format!("{module}: {error}")).collect();
         let why = if errors.is_empty() { String::new() } else { format!("; {}", text::list(&errors)) };
         (seen < of).then(|| Coverage {
@@ -174,8 +177,37 @@ impl<'a> CheckReport<'a> {
             concerns_builds: false,
             note: Some(format!(
                 "the others have no debug info that tells them, and only the functions are known; --debug-dir names folders \
-                 with more{why}"
+                 and packages with more{why}"
             )),
+        })
+    }
+
+    /// Modules whose lines are known, by whether it is known what is inlined there, too.
+    fn inlined(&self) -> Option<Coverage> {
+        let Located { with_lines: of, missing, .. } = self.located;
+        let told: Vec<String> = missing.iter().map(|(module, missing)| format!("{module}: {missing}")).collect();
+        (!told.is_empty()).then(|| Coverage {
+            what: "modules with findings of which it is known what is inlined there",
+            seen: of.saturating_sub(told.len()),
+            of: *of,
+            concerns_builds: false,
+            note: Some(format!("{}; --debug-dir names folders with more", text::list(&told))),
+        })
+    }
+
+    /// Folders and packages that were named for their debug info, where some can't be read.
+    fn debug_dirs(&self) -> Option<Coverage> {
+        let told = |error: &InputError| (error.path.clone(), error.kind.to_string());
+        let mut errors: BTreeMap<String, String> = self.gathered.debug_errors.iter().map(told).collect();
+        errors.extend(self.located.unread.clone());
+        let of = self.gathered.debug_dirs.named();
+        let note: Vec<String> = errors.iter().map(|(path, error)| format!("{path}: {error}")).collect();
+        (!errors.is_empty()).then(|| Coverage {
+            what: "folders and packages of debug info",
+            seen: of.saturating_sub(errors.len()),
+            of,
+            concerns_builds: false,
+            note: Some(text::list(&note)),
         })
     }
 

@@ -8,6 +8,7 @@ mod check;
 mod claims;
 mod containers;
 mod criteria;
+mod debug;
 mod determinism;
 mod doors;
 mod hidden;

@@ -58,7 +58,7 @@ pub(super) fn ways_out(subject: &Subject<'_>, family: &str, rule: &str) -> Strin
     });
     format!(
         "{}if an open userspace drives it, register {} for {family} with that userspace (modules.toml); to let it through for \
-         a time, waive it (waivers.toml); `symgate explain {rule}` tells how",
+         a time, waive it (waivers.toml), or ask who keeps these; `symgate explain {rule}` tells how",
         known.unwrap_or_default(),
         subject.name
     )

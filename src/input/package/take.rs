@@ -17,6 +17,17 @@ pub struct Member {
     pub bytes: Result<Vec<u8>, InputErrorKind>,
 }
 
+/// What is done with a file of a package.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Choice {
+    /// It is given to the visitor.
+    Take,
+    /// It is passed over.
+    Pass,
+    /// It and all that follows do not matter.
+    Stop,
+}
+
 /// Longest name of a file, or target of a link, in bytes (`PATH_MAX`).
 pub(super) const PATH_BYTES: u64 = 4096;
 
@@ -33,9 +44,11 @@ pub(super) enum Kind {
     Other,
 }
 
-/// Gives the files of a package that are named like modules to a visitor, and keeps what its end has to tell.
+/// Gives the files of a package that are named like modules to a visitor, and keeps what its end has to tell. Where something else
+/// is looked for, what that is is chosen by the files' names, and links do not matter.
 pub(super) struct Taker<'v> {
     visit: &'v mut dyn FnMut(Member),
+    choose: Option<&'v dyn Fn(&str) -> Choice>,
     /// How many entries there were.
     entries: u32,
     /// Bytes of their names.
@@ -52,7 +65,28 @@ pub(super) struct Taker<'v> {
 
 impl<'v> Taker<'v> {
     pub(super) fn new(visit: &'v mut dyn FnMut(Member)) -> Self {
-        Self { visit, entries: 0, name_bytes: 0, given: 0, given_again: 0, named: BTreeSet::new(), links: Vec::new() }
+        Self {
+            visit,
+            choose: None,
+            entries: 0,
+            name_bytes: 0,
+            given: 0,
+            given_again: 0,
+            named: BTreeSet::new(),
+            links: Vec::new(),
+        }
+    }
+
+    pub(super) fn choosing(choose: &'v dyn Fn(&str) -> Choice, visit: &'v mut dyn FnMut(Member)) -> Self {
+        Self { choose: Some(choose), ..Self::new(visit) }
+    }
+
+    /// Whether something else than modules is looked for, and is this; an error ends it where nothing is any more.
+    fn is_chosen(&self, name: &str) -> io::Result<Option<bool>> {
+        match self.choose.map(|choose| choose(name)) {
+            Some(Choice::Stop) => Err(invalid("nothing more is looked for")),
+            choice => Ok(choice.map(|choice| choice == Choice::Take)),
+        }
     }
 
     /// Counts an entry, whatever it is: one of nothing but a name costs nearly nothing where it is packed.
@@ -79,6 +113,9 @@ impl<'v> Taker<'v> {
 
     /// Takes an entry of `len` bytes.
     pub(super) fn take(&mut self, name: &str, kind: Kind, len: u64, content: &mut dyn Read) -> io::Result<()> {
+        if let Some(is_chosen) = self.is_chosen(name)? {
+            return if is_chosen && kind == Kind::File { self.give(name, content_of(len, content)?) } else { Ok(()) };
+        }
         let bytes = match (module_ending(name), kind) {
             (Ending::Other, _) | (_, Kind::Folder) => return Ok(()),
             // What it leads to is judged for itself.
@@ -103,6 +140,14 @@ impl<'v> Taker<'v> {
         len: u64,
         content: &mut dyn Read,
     ) -> io::Result<()> {
+        if self.choose.is_some() {
+            for name in names.iter().map(AsRef::as_ref) {
+                if self.is_chosen(name)? == Some(true) {
+                    return self.give(name, content_of(len, content)?);
+                }
+            }
+            return Ok(());
+        }
         if names.iter().all(|name| module_ending(name.as_ref()) == Ending::Other) {
             return Ok(());
         }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! From places in code to lines of source, through whatever was inlined there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gimli::{Attribute, LineProgramHeader, UnitOffset, constants as dw};
 use object::elf::STT_FUNC;
@@ -51,10 +51,7 @@ pub(super) fn of_sites(
     sites: &[(u32, u64)],
     budget: &Budget,
 ) -> Result<Vec<Vec<Frame>>, DebugError> {
-    let mut addresses: Vec<u64> =
-        sites.iter().filter_map(|(section, offset)| info.asked.address(*section, *offset)).collect();
-    addresses.sort_unstable();
-    addresses.dedup();
+    let addresses = addresses(info, sites);
     let mut found = BTreeMap::new();
     let sought = by_unit(info, &addresses, &budget.meter())?;
     let sought: Vec<(usize, &[u64])> = sought.iter().map(|(index, addresses)| (*index, addresses.as_slice())).collect();
@@ -66,11 +63,9 @@ pub(super) fn of_sites(
     if !rest.is_empty() {
         let meter = budget.meter();
         let mut sought = Vec::new();
-        for (index, listed) in info.units.listed.iter().enumerate() {
-            if listed.ranges.is_none() && matches!(listed.kind, Kind::Compiled | Kind::Skeleton) {
-                meter.take(rest.len())?;
-                sought.push((index, rest.as_slice()));
-            }
+        for index in without_ranges(info) {
+            meter.take(rest.len())?;
+            sought.push((index, rest.as_slice()));
         }
         drop(meter);
         for (address, frames) in read(info, sought, budget)?.into_iter().flatten() {
@@ -84,6 +79,34 @@ pub(super) fn of_sites(
         found.get(&address).cloned()
     };
     Ok(sites.iter().map(|site| frames(site).unwrap_or_default()).collect())
+}
+
+/// The units that have code at these places, or may have it.
+pub(super) fn units_of(
+    info: &DebugInfo<'_>,
+    sites: &[(u32, u64)],
+    meter: &Meter<'_>,
+) -> Result<BTreeSet<usize>, DebugError> {
+    let addresses = addresses(info, sites);
+    let claimed = by_unit(info, &addresses, meter)?;
+    let is_all = claimed.values().map(Vec::len).sum::<usize>() == addresses.len();
+    let rest = without_ranges(info).filter(|_| !is_all);
+    Ok(claimed.keys().copied().chain(rest).collect())
+}
+
+/// The addresses of places, sorted, each once.
+fn addresses(info: &DebugInfo<'_>, sites: &[(u32, u64)]) -> Vec<u64> {
+    let addresses = sites.iter().filter_map(|(section, offset)| info.asked.address(*section, *offset));
+    let addresses: BTreeSet<u64> = addresses.collect();
+    addresses.into_iter().collect()
+}
+
+/// The units that do not say where their code is.
+fn without_ranges(info: &DebugInfo<'_>) -> impl Iterator<Item = usize> {
+    let units = info.units.listed.iter().enumerate();
+    let without =
+        units.filter(|(_, unit)| unit.ranges.is_none() && matches!(unit.kind, Kind::Compiled | Kind::Skeleton));
+    without.map(|(index, _)| index)
 }
 
 /// Names functions by the symbol table where debug info does not: of two that are the same code it may have one only.
@@ -150,12 +173,14 @@ type Found = Vec<(u64, Vec<Frame>)>;
 fn read(info: &DebugInfo<'_>, sought: Vec<(usize, &[u64])>, budget: &Budget) -> Result<Vec<Found>, DebugError> {
     let found = sought.into_par_iter().map(|(index, addresses)| {
         let meter = budget.meter();
-        let found = info.units.open(&info.sections, index, &meter).and_then(|unit| {
-            let mut sites: Vec<Site> = addresses
-                .iter()
-                .map(|&address| Site { address, row: None, around: u64::MAX, levels: Vec::new() })
-                .collect();
-            in_unit(info, &unit, &mut sites, &meter)
+        let search = |unit: Result<Unit<'_>, DebugError>| {
+            let site = |&address: &u64| Site { address, row: None, around: u64::MAX, levels: Vec::new() };
+            in_unit(info, &unit?, &mut addresses.iter().map(site).collect::<Vec<_>>(), &meter)
+        };
+        let found = search(info.open(index, &meter)).or_else(|error| {
+            error.unless_fatal()?;
+            // The lines of one whose `.dwo` file is broken are in the main file.
+            search(info.units.open(&info.sections, index, &meter))
         });
         found.or_else(|error| error.unless_fatal().map(|()| Vec::new()))
     });

@@ -3,7 +3,8 @@
 //! handle.
 //!
 //! It may be in the module or in a file of its own. Either is relocatable: every section begins at 0, so that each gets a
-//! range of addresses here (`places.rs`), and the relocations are applied by them.
+//! range of addresses here (`places.rs`), and the relocations are applied by them. The greater part of it may be in `.dwo` files
+//! (`split.rs`), which nobody links.
 
 mod budget;
 mod lines;
@@ -14,6 +15,8 @@ mod paths;
 mod places;
 mod relocate;
 mod sections;
+mod shape;
+mod split;
 mod types;
 mod units;
 mod walk;
@@ -21,20 +24,22 @@ mod walk;
 use std::collections::BTreeSet;
 use std::fmt;
 
-use gimli::SectionId;
+use gimli::{DwoId, SectionId};
 use object::elf::ET_REL;
 
 use super::bytes::Bytes;
-use super::elf::{Elf, ElfError, Symbols};
+use super::elf::{Elf, ElfError, Machine, Symbols};
 use super::signature;
 use crate::limits;
 pub use lines::Frame;
+pub use shape::Shape;
 pub use types::{Handled, HandledTypes, What};
 
-use budget::Budget;
+use budget::{Budget, Meter};
 use places::Places;
 use sections::Sections;
-use units::{Kind, Units};
+use split::{Split, SplitFile};
+use units::{Kind, Unit, Units};
 
 /// Why debug info can't be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -107,7 +112,8 @@ impl DebugError {
 /// A part of debug info that can't be seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Missing {
-    /// So many units are in `.dwo` files (`CONFIG_DEBUG_INFO_SPLIT`): their lines are known, but neither functions nor types.
+    /// So many units are in `.dwo` files (`CONFIG_DEBUG_INFO_SPLIT`) that were not given: their lines are known, but neither
+    /// functions nor types.
     Split(usize),
     /// Names and types that several files share are in another one (`.gnu_debugaltlink`, as dwz makes them).
     Shared,
@@ -121,7 +127,7 @@ impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Split(units) => {
-                write!(f, "the debug info of {units} source files is in .dwo files, which are not read")
+                write!(f, "the debug info of {units} source files is in .dwo files that are not found")
             }
             Self::Shared => write!(f, "a part of the debug info is in a file shared with others, which is not read"),
             Self::Broken(units) => write!(f, "the debug info of {units} source files is broken"),
@@ -130,10 +136,22 @@ impl fmt::Display for Missing {
     }
 }
 
+/// Where the debug info of a unit is that has only its skeleton in the module.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Elsewhere {
+    /// The path of its `.dwo` file as the compiler was told it, made plain. It is the module's word.
+    pub path: String,
+    /// The unit's place in the list.
+    unit: usize,
+}
+
 /// A module's debug info.
 #[derive(Debug, Clone)]
 pub struct DebugInfo<'d> {
+    machine: Machine,
     sections: Sections<'d>,
+    /// What is in files of its own.
+    split: Split,
     /// The functions' names where debug info has none.
     symbols: Option<Symbols<'d>>,
     /// Where the sections are.
@@ -151,10 +169,10 @@ impl<'d> DebugInfo<'d> {
     }
 
     /// Reads the debug info that is in a file of its own for a module, whose sections' numbers can be others.
-    pub fn load_for(bytes: Bytes<'d>, module: Bytes<'_>) -> Result<Self, DebugError> {
-        let (debug, module) = (parse(bytes)?, parse(module)?);
+    pub fn load_for(bytes: Bytes<'d>, module: &Shape) -> Result<Self, DebugError> {
+        let debug = parse(bytes)?;
         let mut info = Self::read(&debug)?;
-        info.asked = info.places.of_module(&debug, &module).map_err(|section| DebugError::Other { section })?;
+        info.asked = info.places.of_module(&debug, module).map_err(|section| DebugError::Other { section })?;
         Ok(info)
     }
 
@@ -167,9 +185,86 @@ impl<'d> DebugInfo<'d> {
         if sections.bytes(SectionId::DebugInfo).is_empty() {
             return Err(DebugError::None);
         }
-        let units = Units::list(&sections, &budget(&sections))?;
-        let has_shared = elf.named(b".gnu_debugaltlink").next().is_some();
-        Ok(Self { sections, symbols: elf.first_symbols(), asked: places.clone(), places, units, has_shared })
+        let units = Units::list(&sections, &budget(sections.size()))?;
+        Ok(Self {
+            machine: elf.machine,
+            sections,
+            split: Split::default(),
+            symbols: elf.first_symbols(),
+            asked: places.clone(),
+            places,
+            units,
+            has_shared: elf.named(b".gnu_debugaltlink").next().is_some(),
+        })
+    }
+
+    /// Which `.dwo` files are missing: all, or those that tell of these places in code, section and offset each.
+    pub fn missing_files(&self, sites: Option<&[(u32, u64)]>) -> Result<Vec<Elsewhere>, DebugError> {
+        let budget = budget(self.size());
+        let meter = budget.meter();
+        let missing = match sites {
+            None => (0..self.units.listed.len()).collect(),
+            Some(sites) => lines::units_of(self, sites, &meter)?,
+        };
+        let mut all = Vec::new();
+        for unit in missing.into_iter().filter(|unit| self.units.is_skeleton(*unit)) {
+            let path = paths::of_dwo(&self.units.open(&self.sections, unit, &meter)?);
+            let Some(path) = path else { continue };
+            meter.take(path.len())?;
+            all.push(Elsewhere { path, unit });
+        }
+        all.sort();
+        Ok(all)
+    }
+
+    /// Whether a `.dwo` file is still missing.
+    #[must_use]
+    pub fn lacks(&self, file: &Elsewhere) -> bool {
+        self.units.is_skeleton(file.unit)
+    }
+
+    /// Takes what a `.dwo` file, or a package of them (`.dwp`), has of what is missing, and tells how many units that is. Which
+    /// these are the numbers tell that both bear; what is broken of it, or another machine's, is not taken.
+    pub fn join(&mut self, bytes: Bytes<'_>) -> Result<usize, DebugError> {
+        let elf = parse(bytes)?;
+        if elf.machine != self.machine {
+            return Ok(0);
+        }
+        let sections = Sections::read_split(&elf, limits::DEBUG_BYTES.saturating_sub(self.size()))?;
+        let budget = budget(sections.size().saturating_add(self.sections.size()));
+        let meter = budget.meter();
+        let file = SplitFile::new(sections, &meter)?;
+        let main = self.sections.dwarf();
+        let found = file.find(&|id| self.units.of_number(id).next().is_some(), &main, &meter)?;
+        let mut units = Vec::new();
+        for (id, within) in found {
+            for unit in self.units.of_number(DwoId(id)) {
+                let skeleton = self.units.open(&self.sections, unit, &meter)?;
+                match file.open(within, skeleton, &meter) {
+                    Ok(_) => units.push((unit, within)),
+                    Err(error) => error.unless_fatal()?,
+                }
+            }
+        }
+        drop(meter);
+        budget.check()?;
+        if !units.is_empty() {
+            self.split.add(file.into_owned(), &units);
+            for (unit, _) in &units {
+                self.units.complete(*unit);
+            }
+        }
+        Ok(units.len())
+    }
+
+    /// Opens a unit of the list: all of it that there is.
+    fn open(&self, index: usize, meter: &Meter<'_>) -> Result<Unit<'_>, DebugError> {
+        self.split.open(index, self.units.open(&self.sections, index, meter)?, meter)
+    }
+
+    /// How many bytes there are.
+    fn size(&self) -> u64 {
+        self.sections.size().saturating_add(self.split.size())
     }
 
     /// What of it can't be seen.
@@ -195,7 +290,7 @@ impl<'d> DebugInfo<'d> {
 
     /// The same for many places, section and offset each, in their order.
     pub fn frames_of(&self, sites: &[(u32, u64)]) -> Result<Vec<Vec<Frame>>, DebugError> {
-        lines::of_sites(self, sites, &budget(&self.sections))
+        lines::of_sites(self, sites, &budget(self.size()))
     }
 
     /// Which of these structures the module's own functions handle: as parameters, as variables, or as members of their
@@ -203,7 +298,7 @@ impl<'d> DebugInfo<'d> {
     ///
     /// A function is the module's own if its source is; what is inlined of the kernel's headers is not.
     pub fn handled_types(&self, wanted: &BTreeSet<String>) -> Result<HandledTypes, DebugError> {
-        types::handled(self, wanted, &budget(&self.sections))
+        types::handled(self, wanted, &budget(self.size()))
     }
 }
 
@@ -213,9 +308,9 @@ fn parse(bytes: Bytes<'_>) -> Result<Elf<'_>, DebugError> {
     Ok(Elf::parse(signed.map_or(bytes, |signature| bytes.up_to(signature.offset)))?)
 }
 
-/// The steps that may be taken at a time.
-fn budget(sections: &Sections<'_>) -> Budget {
-    Budget::new(sections.size().saturating_mul(limits::DEBUG_STEPS_PER_BYTE).saturating_add(1 << 20))
+/// The steps that may be taken at a time to read so many bytes.
+fn budget(size: u64) -> Budget {
+    Budget::new(size.saturating_mul(limits::DEBUG_STEPS_PER_BYTE).saturating_add(1 << 20))
 }
 
 #[cfg(test)]
@@ -238,6 +333,10 @@ mod tests {
 
     fn load(bytes: &[u8]) -> DebugInfo<'_> {
         DebugInfo::load(Bytes::in_memory(bytes)).unwrap()
+    }
+
+    fn shape(bytes: &[u8]) -> Shape {
+        Shape::of(Bytes::in_memory(bytes)).unwrap()
     }
 
     /// The index of a section.
@@ -286,10 +385,10 @@ mod tests {
 
     #[test]
     fn a_file_of_its_own_is_read_by_the_modules_sections() {
-        let info = DebugInfo::load_for(Bytes::in_memory(ONLY), Bytes::in_memory(STRIPPED)).unwrap();
+        let info = DebugInfo::load_for(Bytes::in_memory(ONLY), &shape(STRIPPED)).unwrap();
         let (text, init) = (section(STRIPPED, ".text"), section(STRIPPED, ".init.text"));
         check_calls(&info, text, init, [0x25, 0x32, 0x6, 0x13, 0x20]);
-        let other = DebugInfo::load_for(Bytes::in_memory(ONLY), Bytes::in_memory(ARM64)).unwrap_err();
+        let other = DebugInfo::load_for(Bytes::in_memory(ONLY), &shape(ARM64)).unwrap_err();
         assert_eq!(other, DebugError::Other { section: ".text".to_owned() });
         assert_eq!(DebugInfo::load(Bytes::in_memory(STRIPPED)).unwrap_err(), DebugError::None);
     }

@@ -86,13 +86,14 @@ fn of_unit(
     if !info.units.listed.get(index).is_some_and(|unit| matches!(unit.kind, Kind::Compiled | Kind::Skeleton)) {
         return Ok((None, kernels));
     }
-    let unit = info.units.open(&info.sections, index, meter)?;
+    let unit = info.open(index, meter)?;
     let compiled = paths::of_unit(&unit).filter(|path| !is_of_build(path));
     let Some(lines) = unit.lines(meter)? else { return Ok((compiled, kernels)) };
     let header = lines.header();
     let name = paths::name(MARK).as_bytes();
     for (index, file) in (0..).zip(header.file_names()) {
-        if !unit.string(&file.path_name(), limits::DEBUG_PATH_BYTES).is_some_and(|path| path.ends_with(name)) {
+        let path = unit.main().string(&file.path_name(), limits::DEBUG_PATH_BYTES);
+        if !path.is_some_and(|path| path.ends_with(name)) {
             continue;
         }
         let index = if header.version() >= 5 { index } else { index + 1 };

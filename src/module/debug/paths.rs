@@ -8,6 +8,8 @@ use crate::limits;
 
 /// The path of a file of a unit, by its number in the table of lines; none if there is no such file.
 pub(super) fn of_file<'s>(unit: &Unit<'s>, header: &LineProgramHeader<Slice<'s>>, file: u64) -> Option<String> {
+    // A unit in a `.dwo` file has its table of lines in the main file.
+    let unit = unit.main();
     let file = header.file(file)?;
     let folder = unit.inner.comp_dir.map(|folder| folder.slice()).unwrap_or_default();
     let name = unit.string(&file.path_name(), limits::DEBUG_PATH_BYTES)?;
@@ -23,6 +25,13 @@ pub(super) fn of_file<'s>(unit: &Unit<'s>, header: &LineProgramHeader<Slice<'s>>
 pub(super) fn of_unit(unit: &Unit<'_>) -> Option<String> {
     let folder = unit.inner.comp_dir.map(|folder| folder.slice()).unwrap_or_default();
     Some(joined(&[folder, unit.root.name?]))
+}
+
+/// The path of the `.dwo` file with a unit's debug info, if that is elsewhere.
+pub(super) fn of_dwo(unit: &Unit<'_>) -> Option<String> {
+    let folder = unit.inner.comp_dir.map(|folder| folder.slice()).unwrap_or_default();
+    let name = unit.root.dwo_name.filter(|name| !name.is_empty())?;
+    Some(joined(&[folder, name]))
 }
 
 /// Joins the parts of a path, and takes out what leads nowhere: `.`, and `..` with what it leads out of.

@@ -4,6 +4,7 @@
 use object::elf;
 
 use super::super::elf::{Class, Elf, Section, Symbol};
+use super::shape::Shape;
 
 /// Where the first section begins, so that no place has the address 0, which stands for none.
 const FIRST: u64 = 1 << 16;
@@ -57,31 +58,28 @@ impl Places {
 
     /// The same places by the indices of another file's sections, of which this one is the debug info: they have the same
     /// names and sizes. An error names a section of code that has no such fellow.
-    pub(super) fn of_module(&self, debug: &Elf<'_>, module: &Elf<'_>) -> Result<Self, String> {
+    pub(super) fn of_module(&self, debug: &Elf<'_>, module: &Shape) -> Result<Self, String> {
         let mut left: Vec<(usize, &Section<'_>)> =
             debug.sections().iter().enumerate().skip(1).filter(|(_, section)| section.allocated()).collect();
         // Sorted stably, so that of several of one name the first is the first's fellow.
         left.sort_by_key(|(_, section)| section.name);
         // How many of a name are taken, at the place of its first.
         let mut taken = vec![0; left.len()];
-        let mut sections = vec![None; module.sections().len()];
-        for (section, place) in module.sections().iter().zip(&mut sections).skip(1) {
-            if !section.allocated() {
-                continue;
-            }
-            let first = left.partition_point(|(_, other)| other.name < section.name);
+        let mut sections = vec![None; module.count];
+        for loaded in &module.loaded {
+            let first = left.partition_point(|(_, other)| other.name < &*loaded.name);
             let fellow = taken.get_mut(first).and_then(|taken| {
                 let fellow = left.get(first + *taken)?;
                 *taken += 1;
                 Some(fellow)
             });
             match fellow {
-                Some((index, other)) if other.name == section.name && other.size() == section.size() => {
-                    *place = self.sections.get(*index).copied().flatten();
+                Some((index, other)) if *other.name == *loaded.name && other.size() == loaded.size => {
+                    if let Some(place) = sections.get_mut(loaded.index) {
+                        *place = self.sections.get(*index).copied().flatten();
+                    }
                 }
-                _ if section.flags & elf::SHF_EXECINSTR.0 != 0 && section.size() > 0 => {
-                    return Err(section.label());
-                }
+                _ if loaded.is_code && loaded.size > 0 => return Err(loaded.label()),
                 _ => {}
             }
         }

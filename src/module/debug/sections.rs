@@ -27,6 +27,16 @@ const READ: [SectionId; 9] = [
     SectionId::DebugStrOffsets,
 ];
 
+/// The sections that are read of a `.dwo` file, or of a package of them. Lines and addresses stay in the main file.
+const READ_SPLIT: [SectionId; 6] = [
+    SectionId::DebugInfo,
+    SectionId::DebugStr,
+    SectionId::DebugAbbrev,
+    SectionId::DebugRngLists,
+    SectionId::DebugStrOffsets,
+    SectionId::DebugCuIndex,
+];
+
 /// The bytes of the sections.
 #[derive(Debug, Clone)]
 pub(super) struct Sections<'d> {
@@ -46,7 +56,7 @@ impl<'d> Sections<'d> {
     pub(super) fn read(elf: &Elf<'d>, places: &Places) -> Result<Self, DebugError> {
         let mut found = Vec::new();
         for id in READ {
-            found.extend(find(elf, id)?);
+            found.extend(find(elf, id, id.name())?);
         }
         if found.iter().map(|found| found.packed.size()).fold(0, u64::saturating_add) > limits::DEBUG_BYTES {
             return Err(DebugError::TooLarge);
@@ -68,8 +78,35 @@ impl<'d> Sections<'d> {
             }
             Ok((found.id, bytes))
         });
-        let endian = if machine.big_endian { RunTimeEndian::Big } else { RunTimeEndian::Little };
-        Ok(Self { bytes: bytes.collect::<Result<_, DebugError>>()?, endian })
+        Ok(Self { bytes: bytes.collect::<Result<_, DebugError>>()?, endian: endian(elf) })
+    }
+
+    /// Reads the sections of a `.dwo` file, or of a package of them: at most so many bytes. They have names of their own, and
+    /// no relocations, because nobody links them (DWARF 5, section 7.3.2.2).
+    pub(super) fn read_split(elf: &Elf<'d>, most: u64) -> Result<Self, DebugError> {
+        let mut found = Vec::new();
+        for id in READ_SPLIT {
+            let name = id.dwo_name().unwrap_or(id.name());
+            found.extend(find(elf, id, name)?);
+        }
+        if found.iter().map(|found| found.packed.size()).fold(0, u64::saturating_add) > most {
+            return Err(DebugError::TooLarge);
+        }
+        let mut bytes = Vec::new();
+        for Found { id, packed, relocations } in found {
+            let fault = |reason: &'static str| DebugError::Section { name: id.name(), reason };
+            if relocations.is_some() {
+                return Err(fault("it has relocations, and is not to be linked"));
+            }
+            bytes.push((id, packed.unpack().map_err(fault)?));
+        }
+        Ok(Self { bytes, endian: endian(elf) })
+    }
+
+    /// The same, with bytes of its own.
+    pub(super) fn into_owned(self) -> Sections<'static> {
+        let own = |(id, bytes): (SectionId, Cow<'_, [u8]>)| (id, Cow::Owned(bytes.into_owned()));
+        Sections { bytes: self.bytes.into_iter().map(own).collect(), endian: self.endian }
     }
 
     /// A section's bytes; none if it is not there.
@@ -77,9 +114,9 @@ impl<'d> Sections<'d> {
         self.bytes.iter().find(|(other, _)| *other == id).map_or(&[], |(_, bytes)| bytes)
     }
 
-    /// The order of bytes.
-    pub(super) fn endian(&self) -> RunTimeEndian {
-        self.endian
+    /// The same as the library reads it.
+    pub(super) fn slice(&self, id: SectionId) -> Slice<'_> {
+        Slice::new(self.bytes(id), self.endian)
     }
 
     /// How many bytes there are.
@@ -89,17 +126,19 @@ impl<'d> Sections<'d> {
 
     /// The sections as the library takes them.
     pub(super) fn dwarf(&self) -> Dwarf<Slice<'_>> {
-        let section = |id| Ok::<_, std::convert::Infallible>(Slice::new(self.bytes(id), self.endian));
-        match Dwarf::load(section) {
+        match Dwarf::load(|id| Ok::<_, std::convert::Infallible>(self.slice(id))) {
             Ok(dwarf) => dwarf,
             Err(never) => match never {},
         }
     }
 }
 
+fn endian(elf: &Elf<'_>) -> RunTimeEndian {
+    if elf.machine.big_endian { RunTimeEndian::Big } else { RunTimeEndian::Little }
+}
+
 /// Finds a section by either of its names.
-fn find<'d>(elf: &Elf<'d>, id: SectionId) -> Result<Option<Found<'d>>, DebugError> {
-    let name = id.name();
+fn find<'d>(elf: &Elf<'d>, id: SectionId, name: &'static str) -> Result<Option<Found<'d>>, DebugError> {
     let old = name.replacen(".debug", ".zdebug", 1);
     let mut all = elf.named(name.as_bytes()).chain(elf.named(old.as_bytes()));
     let Some((index, section)) = all.next() else { return Ok(None) };

@@ -90,7 +90,7 @@ fn of_unit(
     own: &Own,
     meter: &Meter<'_>,
 ) -> Result<Option<Vec<Handled>>, DebugError> {
-    let unit = info.units.open(&info.sections, index, meter)?;
+    let unit = info.open(index, meter)?;
     if paths::of_unit(&unit).is_some_and(|path| is_of_build(&path)) {
         return Ok(None);
     }

@@ -4,11 +4,12 @@
 //! A library reads them; what it does for as long as a file wants is bounded here. A table of abbreviations ends where the
 //! next begins, a header of a table of lines has a size that is looked at first, strings have a longest.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use gimli::{
     Abbreviations, Attribute, AttributeValue, DebugAbbrev, DebugAbbrevOffset, DebugInfoOffset, DebugLineOffset, DwTag,
-    EndianSlice, IncompleteLineProgram, Reader as _, RunTimeEndian, Section as _, SectionId, UnitHeader, UnitOffset,
+    DwoId, EndianSlice, IncompleteLineProgram, Reader as _, RunTimeEndian, Section as _, UnitHeader, UnitOffset,
     UnitType, constants as dw,
 };
 use rayon::prelude::*;
@@ -32,7 +33,7 @@ pub(super) enum Kind {
     Compiled,
     /// A part of one, which others refer to.
     Partial,
-    /// What is left of one whose debug info is in a `.dwo` file.
+    /// What is left of one whose debug info is in a `.dwo` file, which is not at hand.
     Skeleton,
     /// It can't be read.
     Broken,
@@ -44,14 +45,24 @@ pub(super) struct Listed {
     /// Where its header is.
     offset: usize,
     pub(super) kind: Kind,
+    /// The number by which its debug info is known in a `.dwo` file, if it is there.
+    pub(super) dwo_id: Option<DwoId>,
     /// The addresses of its code; none if it does not say.
     pub(super) ranges: Option<Vec<(u64, u64)>>,
+}
+
+impl Listed {
+    fn broken(offset: usize) -> Self {
+        Self { offset, kind: Kind::Broken, dwo_id: None, ranges: None }
+    }
 }
 
 /// All units of a file, in its order.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Units {
     pub(super) listed: Vec<Listed>,
+    /// The units of which only the skeletons are here, by their numbers.
+    by_number: BTreeMap<u64, Vec<usize>>,
     /// Where tables of abbreviations begin, sorted.
     tables: Vec<usize>,
     /// Whether a header could not be read, so that there may be more units than are listed.
@@ -78,10 +89,7 @@ impl Units {
                 return Err(DebugError::TooManyUnits);
             }
         }
-        let mut tables: Vec<usize> = headers.iter().map(|header| header.debug_abbrev_offset().0).collect();
-        tables.sort_unstable();
-        tables.dedup();
-        let units = Self { listed: Vec::new(), tables, is_cut };
+        let mut units = Self { tables: tables(&headers), is_cut, ..Self::default() };
         let listed: Vec<Result<Listed, DebugError>> = headers
             .into_par_iter()
             .filter_map(|header| {
@@ -97,7 +105,13 @@ impl Units {
             })
             .collect();
         budget.check()?;
-        Ok(Self { listed: listed.into_iter().collect::<Result<_, _>>()?, ..units })
+        units.listed = listed.into_iter().collect::<Result<_, _>>()?;
+        for (index, listed) in units.listed.iter().enumerate() {
+            if let Some(id) = listed.dwo_id {
+                units.by_number.entry(id.0).or_default().push(index);
+            }
+        }
+        Ok(units)
     }
 
     /// Reads a unit's root for the list; a broken one is listed as such.
@@ -109,15 +123,16 @@ impl Units {
         offset: usize,
         meter: &Meter<'_>,
     ) -> Result<Listed, DebugError> {
-        match Unit::of_header(sections, self, header, meter) {
+        match self.unit(sections, header, meter) {
             Ok(unit) => {
-                let kind = if unit.root.is_split { Kind::Skeleton } else { kind };
+                let kind = if unit.root.dwo_name.is_some() { Kind::Skeleton } else { kind };
+                let dwo_id = unit.inner.dwo_id.filter(|_| kind == Kind::Skeleton);
                 match unit.root.ranges(&unit, meter) {
-                    Ok(ranges) => Ok(Listed { offset, kind, ranges }),
-                    Err(error) => error.unless_fatal().map(|()| Listed { offset, kind: Kind::Broken, ranges: None }),
+                    Ok(ranges) => Ok(Listed { offset, kind, dwo_id, ranges }),
+                    Err(error) => error.unless_fatal().map(|()| Listed::broken(offset)),
                 }
             }
-            Err(error) => error.unless_fatal().map(|()| Listed { offset, kind: Kind::Broken, ranges: None }),
+            Err(error) => error.unless_fatal().map(|()| Listed::broken(offset)),
         }
     }
 
@@ -130,7 +145,35 @@ impl Units {
     ) -> Result<Unit<'s>, DebugError> {
         let listed = self.listed.get(index).ok_or(gimli::Error::MissingUnitDie)?;
         let header = sections.dwarf().debug_info.header_from_offset(DebugInfoOffset(listed.offset))?;
-        Unit::of_header(sections, self, header, meter)
+        self.unit(sections, header, meter)
+    }
+
+    fn unit<'s>(
+        &self,
+        sections: &'s Sections<'_>,
+        header: UnitHeader<Slice<'s>>,
+        meter: &Meter<'_>,
+    ) -> Result<Unit<'s>, DebugError> {
+        let dwarf = sections.dwarf();
+        let abbreviations = abbreviations(&dwarf, &self.tables, header.debug_abbrev_offset(), meter)?;
+        Unit::of_header(dwarf, header, abbreviations, None, meter)
+    }
+
+    /// Whether a unit's debug info is elsewhere, and not at hand.
+    pub(super) fn is_skeleton(&self, index: usize) -> bool {
+        self.listed.get(index).is_some_and(|listed| listed.kind == Kind::Skeleton)
+    }
+
+    /// The units whose debug info is elsewhere, under this number. Two bear the same if a source was compiled twice.
+    pub(super) fn of_number(&self, id: DwoId) -> impl Iterator<Item = usize> {
+        self.by_number.get(&id.0).into_iter().flatten().copied().filter(|index| self.is_skeleton(*index))
+    }
+
+    /// Notes that the rest of a unit is at hand.
+    pub(super) fn complete(&mut self, index: usize) {
+        if let Some(listed) = self.listed.get_mut(index) {
+            listed.kind = Kind::Compiled;
+        }
     }
 
     /// The unit in which an offset of `.debug_info` lies.
@@ -169,7 +212,8 @@ impl<'s> Extent<'s> {
 #[derive(Debug, Default)]
 pub(super) struct Root<'s> {
     pub(super) name: Option<&'s [u8]>,
-    is_split: bool,
+    /// The name of the `.dwo` file with its debug info, in a unit of which this is what is left.
+    pub(super) dwo_name: Option<&'s [u8]>,
     extent: Extent<'s>,
     lines: Option<DebugLineOffset>,
 }
@@ -194,21 +238,28 @@ pub(super) struct Unit<'s> {
     pub(super) root: Root<'s>,
     /// Where it begins in `.debug_info`.
     pub(super) start: usize,
+    /// What is left of it in the main file, if it is in a `.dwo` file.
+    skeleton: Option<Box<Unit<'s>>>,
 }
 
 impl<'s> Unit<'s> {
-    fn of_header(
-        sections: &'s Sections<'_>,
-        units: &Units,
+    /// Reads the root of a unit, and whatever else it is read by. One in a `.dwo` file has a skeleton, whose addresses and table of
+    /// lines are its own (DWARF 5, section 3.1.3).
+    pub(super) fn of_header(
+        dwarf: gimli::Dwarf<Slice<'s>>,
         header: UnitHeader<Slice<'s>>,
+        abbreviations: Abbreviations,
+        skeleton: Option<Self>,
         meter: &Meter<'_>,
     ) -> Result<Self, DebugError> {
-        let dwarf = sections.dwarf();
-        let abbreviations = Arc::new(abbreviations(sections, units, header.debug_abbrev_offset(), meter)?);
+        let dwo_id = match header.type_() {
+            UnitType::Skeleton(id) | UnitType::SplitCompilation(id) => Some(id),
+            _ => None,
+        };
         let start = header.debug_info_offset().ok_or(gimli::Error::MissingUnitDie)?.0;
         let (encoding, file) = (header.encoding(), dwarf.file_type);
-        let inner = gimli::Unit {
-            abbreviations,
+        let mut inner = gimli::Unit {
+            abbreviations: Arc::new(abbreviations),
             name: None,
             comp_dir: None,
             low_pc: 0,
@@ -217,12 +268,21 @@ impl<'s> Unit<'s> {
             loclists_base: gimli::DebugLocListsBase::default_for_encoding_and_file(encoding, file),
             rnglists_base: gimli::DebugRngListsBase::default_for_encoding_and_file(encoding, file),
             line_program: None,
-            dwo_id: None,
+            dwo_id,
             header,
         };
-        let mut this = Self { dwarf, inner, root: Root::default(), start };
+        if let Some(skeleton) = &skeleton {
+            inner.comp_dir = skeleton.inner.comp_dir;
+            inner.copy_relocated_attributes(&skeleton.inner);
+        }
+        let mut this = Self { dwarf, inner, root: Root::default(), start, skeleton: skeleton.map(Box::new) };
         this.read_root(meter)?;
         Ok(this)
+    }
+
+    /// What of it is in the main file: all of it, or its skeleton.
+    pub(super) fn main(&self) -> &Self {
+        self.skeleton.as_deref().unwrap_or(self)
     }
 
     /// Reads the root entry. What other attributes are read by comes first.
@@ -261,7 +321,15 @@ impl<'s> Unit<'s> {
                 dw::DW_AT_low_pc => {
                     self.inner.low_pc = self.dwarf.attr_address(&self.inner, value)?.unwrap_or(0);
                 }
-                dw::DW_AT_dwo_name | dw::DW_AT_GNU_dwo_name => self.root.is_split = true,
+                dw::DW_AT_dwo_name | dw::DW_AT_GNU_dwo_name => {
+                    // Whatever it is called, the debug info is elsewhere.
+                    self.root.dwo_name = Some(self.string(&value, limits::DEBUG_PATH_BYTES).unwrap_or_default());
+                }
+                dw::DW_AT_GNU_dwo_id => {
+                    if let AttributeValue::DwoId(id) = value {
+                        self.inner.dwo_id.get_or_insert(id);
+                    }
+                }
                 dw::DW_AT_stmt_list => {
                     if let AttributeValue::DebugLineRef(offset) = value {
                         self.root.lines = Some(offset);
@@ -273,8 +341,12 @@ impl<'s> Unit<'s> {
         Ok(())
     }
 
-    /// The unit's table of lines, of which so far only the header is read; none if it has none.
+    /// The unit's table of lines, of which so far only the header is read; none if it has none. Its strings are in the main file,
+    /// as it is.
     pub(super) fn lines(&self, meter: &Meter<'_>) -> Result<Option<IncompleteLineProgram<Slice<'s>>>, DebugError> {
+        if let Some(skeleton) = &self.skeleton {
+            return skeleton.lines(meter);
+        }
         let Some(offset) = self.root.lines else { return Ok(None) };
         let section = self.dwarf.debug_line.reader();
         let bytes = section.slice().get(offset.0..).ok_or(gimli::Error::UnexpectedEof(gimli::ReaderOffsetId(0)))?;
@@ -330,13 +402,14 @@ impl<'s> Unit<'s> {
         }
     }
 
-    /// The place in `.debug_info` that an attribute refers to.
+    /// The place in `.debug_info` that an attribute refers to. What is in a `.dwo` file refers to its own unit only.
     pub(super) fn reference(&self, value: &Value<'s>) -> Option<usize> {
-        match value {
+        let place = match value {
             AttributeValue::UnitRef(offset) => self.start.checked_add(offset.0),
             AttributeValue::DebugInfoRef(offset) => Some(offset.0),
             _ => None,
-        }
+        };
+        place.filter(|place| self.skeleton.is_none() || self.within(*place).is_some())
     }
 
     /// The place in this unit of a place in `.debug_info`; none if it is in another.
@@ -368,19 +441,27 @@ pub(super) fn check_count(attributes: usize) -> Result<(), DebugError> {
     if attributes > limits::DEBUG_ATTRIBUTES { Err(DebugError::TooMuch) } else { Ok(()) }
 }
 
+/// Where the tables of abbreviations of these units begin, sorted.
+pub(super) fn tables(headers: &[UnitHeader<Slice<'_>>]) -> Vec<usize> {
+    let mut tables: Vec<usize> = headers.iter().map(|header| header.debug_abbrev_offset().0).collect();
+    tables.sort_unstable();
+    tables.dedup();
+    tables
+}
+
 /// Reads a table of abbreviations, up to where the next begins.
-fn abbreviations(
-    sections: &Sections<'_>,
-    units: &Units,
+pub(super) fn abbreviations(
+    dwarf: &gimli::Dwarf<Slice<'_>>,
+    tables: &[usize],
     offset: DebugAbbrevOffset,
     meter: &Meter<'_>,
 ) -> Result<Abbreviations, DebugError> {
-    let section = sections.bytes(SectionId::DebugAbbrev);
-    let next = units.tables.partition_point(|table| *table <= offset.0);
-    let end = units.tables.get(next).copied().unwrap_or(section.len()).min(section.len());
-    let table = section.get(..end).unwrap_or_default();
+    let section = dwarf.debug_abbrev.reader();
+    let next = tables.partition_point(|table| *table <= offset.0);
+    let end = tables.get(next).copied().unwrap_or(section.len()).min(section.len());
+    let table = section.slice().get(..end).unwrap_or_default();
     meter.take(end.saturating_sub(offset.0))?;
-    Ok(DebugAbbrev::new(table, sections.endian()).abbreviations(offset)?)
+    Ok(DebugAbbrev::new(table, section.endian()).abbreviations(offset)?)
 }
 
 /// How long the header of a table of lines says that it is, behind its first fields.

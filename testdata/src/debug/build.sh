@@ -31,3 +31,28 @@ objcopy --strip-debug $out/dwarf5.ko $out/stripped.ko
 gcc $flags $x86 -gsplit-dwarf -c sg_debug.c -o sg_debug.o
 mv sg_debug.o $out/split.ko
 rm sg_debug.dwo
+
+# The same in two files each with debug info in files of its own, as CONFIG_DEBUG_INFO_SPLIT leaves it: a module, two .dwo files
+# (whose names in the module are split/...), the package that dwp makes of them, and all of it in one file.
+split() { # VERSION
+	name=split$1
+	mkdir split
+	for file in sg_debug sg_debug.mod; do
+		gcc $flags $x86 -gdwarf-$1 -gsplit-dwarf -c $file.c -o split/$file.o
+	done
+	ld -r --build-id=sha1 split/sg_debug.o split/sg_debug.mod.o -o $out/$name.ko
+	mv split/sg_debug.dwo $out/$name.dwo
+	mv split/sg_debug.mod.dwo $out/$name.mod.dwo
+	rm -r split
+	$dwp -o $out/$name.dwp $out/$name.dwo $out/$name.mod.dwo
+	set --
+	for section in $(objdump -h $out/$name.dwp | sed -n 's/^ *[0-9]* \(\.debug_[^ ]*\) .*/\1/p'); do
+		objcopy -O binary --only-section=$section --set-section-flags $section=alloc $out/$name.dwp "$work/$section"
+		set -- "$@" --add-section "$section=$work/$section"
+	done
+	objcopy "$@" $out/$name.ko $out/$name.all
+}
+
+# That of binutils packs no DWARF 5.
+dwp=dwp split 4
+dwp=llvm-dwp split 5
