@@ -56,7 +56,11 @@ const TASKS: [Task; 10] = [
         integrations::task,
         "[--suite SUITE] [NAME...]  try integrations/ in real systems of the suites: dkms (root, debootstrap)",
     ),
-    ("bench", bench::task, "[KERNEL...]   time symgate against depmod over them, in pairs"),
+    (
+        "bench",
+        bench::task,
+        "[KERNEL...|step|growth]   time symgate against depmod over them, or in a module's build, in pairs",
+    ),
     ("fuzz", fuzz::task, "[SECONDS] [TARGET...]  feed each reader what nobody would write"),
 ];
 

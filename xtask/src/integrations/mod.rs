@@ -2,7 +2,8 @@
 //! `integrations/`, tried where it belongs: in a real system of a suite, with that suite's own tools.
 
 mod kbuild;
-mod layer;
+pub mod layer;
+mod tree;
 
 use crate::shell::TaskError;
 
@@ -11,7 +12,10 @@ const SUITES: [&str; 2] = ["bookworm", "sid"];
 
 type Trial = (&'static str, fn(&str) -> Result<(), TaskError>);
 
-const TRIALS: [Trial; 1] = [("kbuild", kbuild::try_in)];
+const TRIALS: [Trial; 2] = [("kbuild", kbuild::try_in), (TREE, tree::try_in)];
+
+/// Builds whole kernels, which is done only if it is asked for.
+const TREE: &str = "tree";
 
 /// `cargo xtask integrations [--suite SUITE] [NAME...]`
 pub fn task(args: &[String]) -> Result<(), TaskError> {
@@ -26,7 +30,8 @@ pub fn task(args: &[String]) -> Result<(), TaskError> {
     if let Some(suite) = suites.iter().find(|suite| !SUITES.contains(suite)) {
         return Err(TaskError::Other(format!("they are tried in {}, not in {suite}", SUITES.join(" and "))));
     }
-    for (_, try_in) in TRIALS.iter().filter(|(name, _)| names.is_empty() || names.iter().any(|named| named == name)) {
+    let is_wanted = |name: &str| if names.is_empty() { name != TREE } else { names.iter().any(|named| named == name) };
+    for (_, try_in) in TRIALS.iter().filter(|(name, _)| is_wanted(name)) {
         suites.iter().try_for_each(|suite| try_in(suite))?;
     }
     Ok(())

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Timings against a named peer, in pairs, so that a machine whose speed drifts still gives a ratio.
 
+mod growth;
+mod step;
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -20,40 +23,59 @@ struct Run {
     peak: f64,
 }
 
-/// `cargo xtask bench`
+/// `cargo xtask bench`: over whole kernels; or `step`, the step in a module's build; or `growth`, by the number of modules.
 pub fn task(names: &[String]) -> Result<(), TaskError> {
+    match names {
+        [name, suites @ ..] if name == "step" => return step::task(suites),
+        [name] if name == "growth" => return growth::task(),
+        _ => {}
+    }
     let program = symgate()?;
     let usual = ["6.1".to_owned(), "newest".to_owned()];
     let names = if names.is_empty() { &usual[..] } else { names };
     println!(
         "medians of {PAIRS} pairs; symgate check against depmod -n on the same tree: as a build or a package check runs it"
     );
-    println!("(the tree named as the kernel's own), with nothing named, and with all signatures verified");
+    println!(
+        "(the tree named as the kernel's own), the same with a cache that is empty and with one that is full, with nothing"
+    );
+    println!("named, and with all signatures verified");
     println!(
         "{:<20} {:<11} {:>9} {:>9} {:>7} {:>11} {:>11} {:>7}",
         "kernel", "", "symgate s", "depmod s", "ratio", "symgate MiB", "depmod MiB", "ratio"
     );
     for kernel in corpus::kernels(names)? {
-        for (what, more) in ways(&kernel) {
-            row(&kernel, what, &[check(&program, &kernel), more].concat())?;
+        let cache = std::env::temp_dir().join(format!("symgate-bench-cache-{}", std::process::id()));
+        for (what, more) in ways(&kernel, &cache.display().to_string()) {
+            let empty = (what == "cache, cold").then_some(cache.as_path());
+            row(&kernel, what, &[check(&program, &kernel), more].concat(), empty)?;
         }
+        let _ = fs::remove_dir_all(&cache);
     }
     Ok(())
 }
 
 /// The ways to run a check that take different times.
-fn ways(kernel: &Kernel) -> [(&'static str, Vec<String>); 3] {
+fn ways(kernel: &Kernel, cache: &str) -> [(&'static str, Vec<String>); 5] {
+    let named = kernel.named().map(|arg| arg.to_string_lossy().into_owned()).to_vec();
+    let cached = [named.as_slice(), &["--cache".to_owned(), cache.to_owned()]].concat();
     [
-        ("named", kernel.named().map(|arg| arg.to_string_lossy().into_owned()).to_vec()),
+        ("named", named),
+        ("cache, cold", cached.clone()),
+        ("cached", cached),
         ("first run", Vec::new()),
         ("signatures", vec!["--verify-signatures".to_owned()]),
     ]
 }
 
-fn row(kernel: &Kernel, what: &str, command: &[String]) -> Result<(), TaskError> {
+fn row(kernel: &Kernel, what: &str, command: &[String], empty: Option<&Path>) -> Result<(), TaskError> {
     let mut ours = Vec::new();
     let mut theirs = Vec::new();
     for round in 0..=PAIRS {
+        if let Some(folder) = empty {
+            // Before the first round it is not there.
+            let _ = fs::remove_dir_all(folder);
+        }
         let pair = (timed(command)?, timed(&depmod(kernel))?);
         if round > 0 {
             ours.push(pair.0);
