@@ -176,7 +176,7 @@ impl<'e, 'd> Data<'e, 'd> {
     /// The name that stands at a place, if it is one.
     pub(super) fn name(&self, place: Place) -> Option<&'d str> {
         let section = self.elf.sections().get(place.section as usize).filter(|section| section.kind != SHT_NOBITS)?;
-        if self.is_code(place) || !section.allocated() {
+        if !section.allocated() {
             return None;
         }
         text::symbol(until_nul(self.elf.data(section), place.offset, limits::NAME_BYTES)?)

@@ -36,6 +36,11 @@ impl Piece<'_> {
         let referent = referent(self.symbols, relocation.symbol, addend);
         referent.filter(|referent| addend == 0 || matches!(referent, Referent::Place(_)))
     }
+
+    /// Whether a relocation refers to a number, so that it stands nowhere in the code.
+    pub(super) fn is_number(&self, (relocation, addend): Meant) -> bool {
+        referent(self.symbols, relocation.symbol, addend).is_none()
+    }
 }
 
 /// All code of a module.
@@ -160,6 +165,11 @@ impl Program {
         Some(program)
     }
 
+    /// Bytes of an address, as a distance.
+    pub(super) fn word_bytes(&self) -> i64 {
+        i64::try_from(self.word).unwrap_or(8)
+    }
+
     /// Takes so many values of those that may still be looked at; whether there were as many.
     pub(super) fn spend(&self, values: usize) -> bool {
         let left = self.left.get().checked_sub(values);
@@ -231,10 +241,7 @@ impl Program {
                 self.calls.entry(place).or_default().push(index);
             }
             for effect in &step.effects {
-                let (memory, source) = match effect {
-                    Effect::Writes(_, source) | Effect::MayWrite(_, source) => (None, source),
-                    Effect::Stores(memory, source) => (Some(*memory), source),
-                };
+                let (memory, source) = effect.parts();
                 match memory.map(|memory| (memory.place(), memory)) {
                     Some((Some(place), _)) => self.stores.entry(place).or_default().push(index),
                     Some((None, _)) => self.loose_stores.push(index),
@@ -301,6 +308,12 @@ impl Program {
             }
         }
         functions
+    }
+
+    /// The step that a place is in.
+    pub(super) fn step_at(&self, place: Place) -> Option<usize> {
+        let index = self.steps.partition_point(|step| step.at <= place).checked_sub(1)?;
+        self.steps.get(index).filter(|step| step.at.section == place.section).map(|_| index)
     }
 
     /// The steps of the function at a place.

@@ -221,18 +221,26 @@ impl<'f, 'e, 'd> Follow<'f, 'e, 'd> {
         let mut stores = false;
         let Some(step) = program.steps.get(index) else { return stores };
         for effect in &step.effects {
-            let Effect::Stores(Memory { base: Base::Register(base), offset }, source) = *effect else { continue };
-            let is_before = |begin: &Slot| begin.since == slot.since && begin.offset <= slot.offset;
-            let is_there = match offset {
-                Some(at) if base == program.calling.stack => {
-                    Slot { since: program.stack_since(index), offset: at } == slot
-                }
-                _ if self.nested == NESTED => false,
-                Some(at) => self.nested(index, base, Some(at)).slots.contains(&slot),
-                // Anywhere behind.
-                None => self.nested(index, base, Some(0)).slots.iter().any(is_before),
+            let (Some(Memory { base: Base::Register(base), offset }), source) = effect.parts() else { continue };
+            let is_whole = matches!(effect, Effect::Stores(..));
+            let put = |at: Slot| {
+                let of_it = at.since == slot.since;
+                of_it.then(|| put(effect, at.offset, slot.offset, program.word_bytes())).flatten()
             };
-            if is_there {
+            let put = match offset {
+                Some(at) if base == program.calling.stack => {
+                    put(Slot { since: program.stack_since(index), offset: at })
+                }
+                _ if self.nested == NESTED => None,
+                Some(at) => self.nested(index, base, Some(at)).slots.into_iter().find_map(put),
+                // Anywhere behind.
+                None => {
+                    let is_before = |begin: &Slot| begin.since == slot.since && begin.offset <= slot.offset;
+                    let to = self.nested(index, base, Some(0));
+                    to.slots.iter().any(is_before).then_some(source).filter(|_| is_whole)
+                }
+            };
+            if let Some(source) = put {
                 stores = true;
                 self.resolve(index, source, rest);
             }
@@ -413,8 +421,10 @@ impl<'f, 'e, 'd> Follow<'f, 'e, 'd> {
         if self.data.may_change(place) && self.program.open.contains(&object.0) {
             self.found.is_open = true;
         }
+        // Of a table only some fields may be meant: what it holds of others is mostly a function.
+        let may_be_meant = |to: &Referent| !rest.is_empty() || !matches!(to, Referent::Import(_));
         let held: Vec<Referent> = if anywhere {
-            self.data.all_in(object).map(|(_, to)| to).collect()
+            self.data.all_in(object).map(|(_, to)| to).filter(may_be_meant).collect()
         } else {
             self.data.pointer(place).into_iter().collect()
         };
@@ -447,17 +457,43 @@ impl<'f, 'e, 'd> Follow<'f, 'e, 'd> {
 
     /// What the code stores into a part of an object.
     fn stores(&self, (begin, end): (Place, u64), object: (Place, u64)) -> Vec<Stored> {
+        let is_one = end <= begin.offset.saturating_add(1);
         let end = Place { offset: end.max(begin.offset), ..begin };
-        let of = |index: usize| {
-            let step = self.program.steps.get(index);
-            step.into_iter().flat_map(|step| &step.effects).filter_map(|effect| match effect {
-                Effect::Stores(memory, source) => Some((*memory, *source)),
-                _ => None,
-            })
+        let of = |index: usize| self.program.steps.get(index).into_iter().flat_map(|step| &step.effects);
+        let word = self.program.word_bytes();
+        let number = |place: Place| i64::try_from(place.offset).unwrap_or(i64::MAX);
+        // What a store at a place puts there.
+        let put_at = |effect: &Effect, place: Place| match *effect {
+            Effect::Stores(_, source) if (begin..end).contains(&place) => Some(source),
+            // Of several words those where something stands.
+            Effect::Spoils(_, bytes) if !is_one => {
+                let first = Place { offset: place.offset.saturating_sub(self.program.word - 1), ..place };
+                let behind = place.offset.saturating_add(bytes.into());
+                let is_of_it = (begin..end).contains(&place) && self.data.all_in((first, behind)).next().is_some();
+                is_of_it.then_some(Source::Unknown)
+            }
+            _ if place.section == begin.section => put(effect, number(place), number(begin), word),
+            _ => None,
         };
-        let named = self.program.stores.range(begin..end).flat_map(|(_, steps)| steps);
-        let mut stores: Vec<Stored> =
-            named.flat_map(|index| of(*index).map(|(_, source)| Stored::Value(*index, source))).collect();
+        let before = Place { offset: begin.offset.saturating_sub(u64::from(u8::MAX)).min(object.0.offset), ..begin };
+        let behind = Place { offset: end.offset.max(begin.offset.saturating_add(self.program.word)), ..end };
+        let mut stores: Vec<Stored> = Vec::new();
+        for (place, steps) in self.program.stores.range(before..behind) {
+            for (index, effect) in steps.iter().flat_map(|index| of(*index).map(|effect| (*index, effect))) {
+                let (Some(memory), source) = effect.parts() else { continue };
+                if memory.place() != Some(*place) {
+                    continue;
+                }
+                let is_whole = matches!(effect, Effect::Stores(..));
+                let put = match memory.offset {
+                    Some(_) => put_at(effect, *place),
+                    // Anywhere behind.
+                    None if is_whole && *place <= begin && self.data.object(*place).0 == object.0 => Some(source),
+                    None => put_at(effect, *place).filter(|_| is_whole),
+                };
+                stores.extend(put.map(|source| Stored::Value(index, source)));
+            }
+        }
         if self.nested == NESTED {
             return stores;
         }
@@ -472,14 +508,17 @@ impl<'f, 'e, 'd> Follow<'f, 'e, 'd> {
             if !function.is_some_and(|function| functions.contains(&function)) {
                 continue;
             }
-            for (memory, source) in of(index) {
-                let Base::Register(register) = memory.base else { continue };
-                let to = self.nested(index, register, memory.offset);
-                let hits = |place: &Place| (begin..end).contains(place);
-                let within = |place: &Place| self.data.object(*place).0 == object.0;
-                if to.places.iter().any(hits) || to.within.iter().any(within) {
-                    stores.push(Stored::Value(index, source));
+            for effect in of(index) {
+                let (Some(Memory { base: Base::Register(register), offset }), source) = effect.parts() else { continue };
+                let is_whole = matches!(effect, Effect::Stores(..));
+                if !is_whole && offset.is_none() {
+                    continue;
                 }
+                let to = self.nested(index, register, offset);
+                let within = |place: &Place| self.data.object(*place).0 == object.0;
+                let is_within = || is_whole && to.within.iter().any(within);
+                let put = to.places.iter().find_map(|place| put_at(effect, *place));
+                stores.extend(put.or_else(|| is_within().then_some(source)).map(|source| Stored::Value(index, source)));
             }
         }
         for index in functions.iter().flat_map(|function| self.program.steps_of(*function)) {
@@ -505,6 +544,17 @@ enum Stored {
     Value(usize, Source),
     /// By a call, what is so many bytes behind where a register leads to before it.
     Copy(usize, Register, i64),
+}
+
+/// What a store that begins at one place puts into the word that begins at another.
+fn put(effect: &Effect, at: i64, begin: i64, word: i64) -> Option<Source> {
+    let overlaps = |bytes: i64| at < begin.saturating_add(word) && begin < at.saturating_add(bytes);
+    match *effect {
+        Effect::Stores(_, source) if at == begin => Some(source),
+        Effect::Stores(..) => overlaps(word).then_some(Source::Unknown),
+        Effect::Spoils(_, bytes) => overlaps(bytes.into()).then_some(Source::Unknown),
+        Effect::Writes(..) | Effect::MayWrite(..) => None,
+    }
 }
 
 /// Operations with numbers added at once.
