@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Steps of arm64, by the Arm Architecture Reference Manual for A-profile, C4.1.
 
-use object::elf::{R_AARCH64_ADD_ABS_LO12_NC, R_AARCH64_ADR_PREL_LO21, R_AARCH64_LDST64_ABS_LO12_NC};
+use object::elf::{
+    R_AARCH64_ABS64, R_AARCH64_PREL16, R_AARCH64_ADD_ABS_LO12_NC, R_AARCH64_ADR_PREL_LO21, R_AARCH64_LDST64_ABS_LO12_NC,
+};
 
 use super::program::Piece;
 use super::step::{Base, Callee, Calling, Effect, Memory, Register, Source, Step};
@@ -19,6 +21,9 @@ pub(super) const CALLING: Calling = Calling {
 /// The stack pointer where an address is meant, and nothing where a value is.
 const STACK: Register = 31;
 
+/// Kinds of relocations that write whole words: ABS64, ABS32, ABS16, PREL64, PREL32 and PREL16.
+const DATA: std::ops::RangeInclusive<u32> = R_AARCH64_ABS64.0..=R_AARCH64_PREL16.0;
+
 /// Reads a piece of code.
 pub(super) fn read(piece: &mut Piece<'_>, steps: &mut Vec<Step>) {
     for (at, offset) in (0..piece.code.len()).step_by(4).zip((piece.begin..).step_by(4)) {
@@ -31,6 +36,9 @@ pub(super) fn read(piece: &mut Piece<'_>, steps: &mut Vec<Step>) {
 fn step(piece: &Piece<'_>, instruction: u32, offset: u64, relocation: Option<Relocation>) -> Step {
     let told = relocation.and_then(|of| piece.referent((of, of.addend.unwrap_or(0))));
     let kind = relocation.map(|of| of.kind);
+    // What the loader makes of it does not show.
+    let is_patched = relocation
+        .is_some_and(|of| DATA.contains(&of.kind) || piece.is_number((of, of.addend.unwrap_or(0))));
     let near = |distance: i64| offset.checked_add_signed(distance).map(|to| Referent::Place(piece.at(to)));
     // A distance of so many bits from a bit on, in words.
     let distance =
@@ -45,6 +53,10 @@ fn step(piece: &Piece<'_>, instruction: u32, offset: u64, relocation: Option<Rel
         Some(import) => step.calls = Some(Callee::Referent(import)),
         None => {}
     };
+    if is_patched {
+        step.effects = (0..STACK).map(|register| Effect::Writes(register, Source::Unknown)).collect();
+        return step;
+    }
     match instruction {
         // B
         it if it & 0xfc00_0000 == 0x1400_0000 => {

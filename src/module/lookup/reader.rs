@@ -147,8 +147,8 @@ impl Reader<'_, '_, '_> {
         if finder.is_mostly_harmless && told.names.is_empty() {
             return None;
         }
-        // Who listens where addresses are told by names has one that does.
-        let finds_more = finder.gives == Gives::Hook && told.names.iter().any(|name| finder::gives_addresses(name));
+        // Who listens where addresses are told by names has one that does; and a probe says where the kernel's tables are.
+        let finds_more = finder.gives == Gives::Hook && told.names.iter().any(|name| finder::leads_to_symbols(name));
         Some(lookup(finder.gives, Names { is_open: told.is_open || finds_more, ..told }))
     }
 
@@ -197,7 +197,7 @@ impl Reader<'_, '_, '_> {
             let name = self.data.name(*place);
             name.into_iter().for_each(&mut add);
             // What is no symbol's name stands for others, such as a pattern that is not understood.
-            may_change |= self.data.may_change(*place) || name.is_some_and(|name| symbol_of(name, is_pattern).is_none());
+            may_change |= self.data.may_change(*place) || self.data.is_patched(*place) || name.is_some_and(|name| symbol_of(name, is_pattern).is_none());
         }
         // Of a place somewhere within a string it may be its end.
         let mut is_too_much = !values.within.is_empty();
@@ -254,6 +254,7 @@ impl Reader<'_, '_, '_> {
             }
             let loaded = Follow::new(self.program, self.data).constants(place, &[Op::Add(None), Op::Load]);
             if loaded.is_empty() {
+                told.is_open |= self.data.is_patched(place);
                 told.names.extend(self.data.name(place).and_then(|name| symbol_of(name, false)).map(Into::into));
             }
             told.is_open |= loaded.is_open;
@@ -305,11 +306,17 @@ fn taken(name: &str, gives: Gives, at: Place) -> Lookup {
     Lookup { by: name.into(), gives, is_by_pointer: true, names: Vec::new(), is_open: true, at }
 }
 
+/// What stands before a function, or leads to it (`CONFIG_FUNCTION_PADDING`, `CONFIG_CFI`, `include/linux/export-internal.h`, 7.2).
+const BESIDE: [&str; 3] = ["__pfx_", "__cfi_", "__ksymtab_"];
+
 /// What is looked up by a name that a call passes: a module's name may stand before it (`kallsyms_lookup_name()`), and a
 /// distance behind it (`kprobe_addr()`). Nothing if no symbol could be called so.
 pub(super) fn symbol_of(name: &str, is_pattern: bool) -> Option<&str> {
     let name = name.rsplit_once(':').map_or(name, |(_, symbol)| symbol);
     let name = name.split_once('+').map_or(name, |(symbol, _)| symbol);
+    // What the compiler, the linker or the kernel's build made of a function, or beside it, is called after that.
+    let name = name.split_once('.').map_or(name, |(symbol, _)| symbol);
+    let name = BESIDE.iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name);
     let fits = |c: char| {
         c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '$') || (is_pattern && matches!(c, '*' | '?' | '[' | ']'))
     };

@@ -211,8 +211,29 @@ impl<'f, 'e, 'd> Follow<'f, 'e, 'd> {
                 is_known |= self.store_on_stack(index, slot, rest);
             }
         }
+        self.found.is_open |= self.is_slot_handed_out(step, slot);
         // It is put there by nobody who was seen: who called, say.
         self.found.is_open |= !is_known;
+    }
+
+    /// Whether the function that a step is in hands others the address of just this place on the stack.
+    fn is_slot_handed_out(&self, step: usize, slot: Slot) -> bool {
+        let program = self.program;
+        let steps = program.function_of_step(step);
+        let is_it = |index: usize, effect: &Effect| match *effect {
+            Effect::Writes(_, Source::Address(Memory { base: Base::Register(base), offset: Some(offset) })) => {
+                if base == program.calling.stack {
+                    Slot { since: program.stack_since(index), offset } == slot
+                } else {
+                    offset != 0 && self.nested(index, base, Some(offset)).slots.contains(&slot)
+                }
+            }
+            _ => false,
+        };
+        let takes = |index: usize| program.steps.get(index).is_some_and(|step| step.effects.iter().any(|effect| is_it(index, effect)));
+        self.nested < NESTED
+            && steps.clone().any(takes)
+            && steps.clone().any(|index| !program.is_copy(index) && self.hands_out(index, |values| values.slots.contains(&slot)))
     }
 
     /// Goes on with what a step stores into a place on the stack; whether it does.
@@ -272,6 +293,30 @@ impl<'f, 'e, 'd> Follow<'f, 'e, 'd> {
         nested.register(step, register, &[Op::Add(offset)])
     }
 
+    /// The address that a source is before a step, followed on its own.
+    fn address(&self, step: usize, source: Source) -> Values {
+        match source {
+            Source::Address(Memory { base: Base::Register(register), offset }) => self.nested(step, register, offset),
+            Source::Address(memory) => Values { places: memory.place().into_iter().collect(), ..Values::default() },
+            _ => Values::default(),
+        }
+    }
+
+    /// Whether a step hands others, of whom nothing is known, an address that is one of these.
+    fn hands_out(&self, step: usize, is_one: impl Fn(&Values) -> bool) -> bool {
+        let program = self.program;
+        program.calls_others(step)
+            && program.calling.arguments.iter().any(|register| {
+                program.hands_over(step, *register) && is_one(&self.nested(step, *register, Some(0)))
+            })
+    }
+
+    /// Whether the address of a name stands at a place before the module runs.
+    fn holds_name(&self, place: Place) -> bool {
+        let Some(Referent::Place(name)) = self.data.pointer(place) else { return false };
+        !self.data.is_code(name) && self.data.name(name).is_some()
+    }
+
     /// Goes on from a step to those before it.
     fn go_back(&mut self, sought: &Sought) {
         let program = self.program;
@@ -280,6 +325,10 @@ impl<'f, 'e, 'd> Follow<'f, 'e, 'd> {
         for before in program.before(sought.step) {
             is_first = false;
             self.through(before, sought.register, &sought.ops);
+        }
+        for instead in program.instead(sought.step) {
+            is_first = false;
+            self.seek(*instead, sought.register, sought.ops.clone());
         }
         if program.is_entry(step.at) {
             self.enter(step.at, sought.register, &sought.ops);
@@ -312,6 +361,7 @@ impl<'f, 'e, 'd> Follow<'f, 'e, 'd> {
         let mut seen = BTreeSet::from([entry]);
         let mut open = vec![entry];
         while let Some(function) = open.pop() {
+            self.found.is_open |= program.is_switched(function);
             for index in program.steps_of(function) {
                 let Some(step) = program.steps.get(index) else { continue };
                 if step.returns {
@@ -497,12 +547,23 @@ impl<'f, 'e, 'd> Follow<'f, 'e, 'd> {
         if self.nested == NESTED {
             return stores;
         }
-        // Those who take its address may store by that, or hand it to others who do.
+        // Those who take its address may store by that, or hand it to others who do; who gets the address of just this may put
+        // there what nobody can tell.
+        let is_this = |place: &Place| {
+            let is_of_it = (begin..end).contains(place) || *place == object.0;
+            is_of_it && (is_one && *place == begin || self.holds_name(*place))
+        };
         let whole = object.0..Place { offset: object.1.max(object.0.offset), ..object.0 };
         let users = self.program.uses.range(whole).flat_map(|(_, steps)| steps);
         let functions: BTreeSet<Place> =
             users.filter_map(|index| self.program.function(self.program.steps.get(*index)?.at)).collect();
         let functions = self.program.reached(functions);
+        let takes = |effect: &Effect| match effect.parts().1 {
+            Source::Address(memory) => memory.place().is_some_and(|place| is_this(&place)),
+            _ => false,
+        };
+        let uses = |place: Place| self.program.uses.range(place..Place { offset: place.offset.max(end.offset - 1).saturating_add(1), ..place });
+        let is_taken = [object.0, begin].into_iter().flat_map(uses).any(|(_, steps)| steps.iter().any(|index| of(*index).any(takes)));
         for &index in &self.program.loose_stores {
             let function = self.program.steps.get(index).and_then(|step| self.program.function(step.at));
             if !function.is_some_and(|function| functions.contains(&function)) {
@@ -515,6 +576,8 @@ impl<'f, 'e, 'd> Follow<'f, 'e, 'd> {
                     continue;
                 }
                 let to = self.nested(index, register, offset);
+                let is_away = is_taken && is_whole && to.is_open && self.address(index, source).places.iter().any(is_this);
+                stores.extend(is_away.then_some(Stored::Value(index, Source::Unknown)));
                 let within = |place: &Place| self.data.object(*place).0 == object.0;
                 let is_within = || is_whole && to.within.iter().any(within);
                 let put = to.places.iter().find_map(|place| put_at(effect, *place));
@@ -524,6 +587,9 @@ impl<'f, 'e, 'd> Follow<'f, 'e, 'd> {
         for index in functions.iter().flat_map(|function| self.program.steps_of(*function)) {
             let [to, from, ..] = self.program.calling.arguments else { continue };
             if !self.program.is_copy(index) {
+                if is_taken && self.hands_out(index, |values| values.places.iter().any(is_this)) {
+                    stores.push(Stored::Value(index, Source::Unknown));
+                }
                 continue;
             }
             for place in self.nested(index, *to, Some(0)).places {
