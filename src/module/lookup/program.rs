@@ -227,7 +227,9 @@ impl Program {
                 Some(name) if COPIES.contains(&name) => {
                     self.copies.insert(import);
                 }
-                Some(name) if finder::find(name).is_some() || WATCHERS.iter().any(|prefix| name.starts_with(prefix)) => {
+                Some(name)
+                    if finder::find(name).is_some() || WATCHERS.iter().any(|prefix| name.starts_with(prefix)) =>
+                {
                     self.readers.insert(import);
                 }
                 _ => {}
@@ -296,7 +298,8 @@ impl Program {
                     }
                     self.detours.entry(to).or_default().push(first);
                     let last = self.steps.partition_point(|step| step.at < new_end).checked_sub(1);
-                    let last = last.filter(|last| self.steps.get(*last).is_some_and(|step| step.at >= to && step.goes_on));
+                    let last =
+                        last.filter(|last| self.steps.get(*last).is_some_and(|step| step.at >= to && step.goes_on));
                     self.jumps.entry(old).or_default().extend(last);
                 }
             }

@@ -99,11 +99,9 @@ impl Reader<'_, '_, '_> {
 
     /// Finders whose address code takes.
     fn taken<'s>(&'s self, effects: &'s [Effect]) -> impl Iterator<Item = (&'s str, Gives)> {
-        effects.iter().filter_map(|effect| {
-            match effect.parts().1.memory()?.base {
-                Base::Referent(referent) => self.finder(referent),
-                Base::Register(_) => None,
-            }
+        effects.iter().filter_map(|effect| match effect.parts().1.memory()?.base {
+            Base::Referent(referent) => self.finder(referent),
+            Base::Register(_) => None,
         })
     }
 
@@ -197,7 +195,9 @@ impl Reader<'_, '_, '_> {
             let name = self.data.name(*place);
             name.into_iter().for_each(&mut add);
             // What is no symbol's name stands for others, such as a pattern that is not understood.
-            may_change |= self.data.may_change(*place) || self.data.is_patched(*place) || name.is_some_and(|name| symbol_of(name, is_pattern).is_none());
+            may_change |= self.data.may_change(*place)
+                || self.data.is_patched(*place)
+                || name.is_some_and(|name| symbol_of(name, is_pattern).is_none());
         }
         // Of a place somewhere within a string it may be its end.
         let mut is_too_much = !values.within.is_empty();

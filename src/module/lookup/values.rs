@@ -230,10 +230,14 @@ impl<'f, 'e, 'd> Follow<'f, 'e, 'd> {
             }
             _ => false,
         };
-        let takes = |index: usize| program.steps.get(index).is_some_and(|step| step.effects.iter().any(|effect| is_it(index, effect)));
+        let takes = |index: usize| {
+            program.steps.get(index).is_some_and(|step| step.effects.iter().any(|effect| is_it(index, effect)))
+        };
         self.nested < NESTED
             && steps.clone().any(takes)
-            && steps.clone().any(|index| !program.is_copy(index) && self.hands_out(index, |values| values.slots.contains(&slot)))
+            && steps
+                .clone()
+                .any(|index| !program.is_copy(index) && self.hands_out(index, |values| values.slots.contains(&slot)))
     }
 
     /// Goes on with what a step stores into a place on the stack; whether it does.
@@ -306,9 +310,11 @@ impl<'f, 'e, 'd> Follow<'f, 'e, 'd> {
     fn hands_out(&self, step: usize, is_one: impl Fn(&Values) -> bool) -> bool {
         let program = self.program;
         program.calls_others(step)
-            && program.calling.arguments.iter().any(|register| {
-                program.hands_over(step, *register) && is_one(&self.nested(step, *register, Some(0)))
-            })
+            && program
+                .calling
+                .arguments
+                .iter()
+                .any(|register| program.hands_over(step, *register) && is_one(&self.nested(step, *register, Some(0))))
     }
 
     /// Whether the address of a name stands at a place before the module runs.
@@ -492,12 +498,12 @@ impl<'f, 'e, 'd> Follow<'f, 'e, 'd> {
         if self.data.is_parameter(place) || (anywhere && self.data.is_parameter(object.0)) {
             self.found.is_open = true;
         }
-        let range = if anywhere { object } else { (place, place.offset.saturating_add(1)) };
+        let (begin, end) = if anywhere { object } else { (place, place.offset.saturating_add(1)) };
         if !self.program.spend(1 + self.program.loose_stores.len() / STEPS_PER_VALUE) {
             self.found.is_open = true;
             return;
         }
-        for stored in self.stores(range, object) {
+        for stored in self.stores(&Part { begin, end, object, is_one: !anywhere }) {
             match stored {
                 Stored::Value(step, source) => self.resolve(step, source, rest),
                 Stored::Copy(step, from, offset) => self.copied(step, from, offset, rest),
@@ -506,81 +512,46 @@ impl<'f, 'e, 'd> Follow<'f, 'e, 'd> {
     }
 
     /// What the code stores into a part of an object.
-    fn stores(&self, (begin, end): (Place, u64), object: (Place, u64)) -> Vec<Stored> {
-        let is_one = end <= begin.offset.saturating_add(1);
-        let end = Place { offset: end.max(begin.offset), ..begin };
-        let of = |index: usize| self.program.steps.get(index).into_iter().flat_map(|step| &step.effects);
-        let word = self.program.word_bytes();
-        let number = |place: Place| i64::try_from(place.offset).unwrap_or(i64::MAX);
-        // What a store at a place puts there.
-        let put_at = |effect: &Effect, place: Place| match *effect {
-            Effect::Stores(_, source) if (begin..end).contains(&place) => Some(source),
-            // Of several words those where something stands.
-            Effect::Spoils(_, bytes) if !is_one => {
-                let first = Place { offset: place.offset.saturating_sub(self.program.word - 1), ..place };
-                let behind = place.offset.saturating_add(bytes.into());
-                let is_of_it = (begin..end).contains(&place) && self.data.all_in((first, behind)).next().is_some();
-                is_of_it.then_some(Source::Unknown)
-            }
-            _ if place.section == begin.section => put(effect, number(place), number(begin), word),
-            _ => None,
-        };
-        let before = Place { offset: begin.offset.saturating_sub(u64::from(u8::MAX)).min(object.0.offset), ..begin };
-        let behind = Place { offset: end.offset.max(begin.offset.saturating_add(self.program.word)), ..end };
-        let mut stores: Vec<Stored> = Vec::new();
-        for (place, steps) in self.program.stores.range(before..behind) {
-            for (index, effect) in steps.iter().flat_map(|index| of(*index).map(|effect| (*index, effect))) {
-                let (Some(memory), source) = effect.parts() else { continue };
-                if memory.place() != Some(*place) {
-                    continue;
-                }
-                let is_whole = matches!(effect, Effect::Stores(..));
-                let put = match memory.offset {
-                    Some(_) => put_at(effect, *place),
-                    // Anywhere behind.
-                    None if is_whole && *place <= begin && self.data.object(*place).0 == object.0 => Some(source),
-                    None => put_at(effect, *place).filter(|_| is_whole),
-                };
-                stores.extend(put.map(|source| Stored::Value(index, source)));
-            }
-        }
+    fn stores(&self, part: &Part) -> Vec<Stored> {
+        let mut stores = self.named_stores(part);
         if self.nested == NESTED {
             return stores;
         }
+        let of = |index: usize| self.program.steps.get(index).into_iter().flat_map(|step| &step.effects);
         // Those who take its address may store by that, or hand it to others who do; who gets the address of just this may put
         // there what nobody can tell.
-        let is_this = |place: &Place| {
-            let is_of_it = (begin..end).contains(place) || *place == object.0;
-            is_of_it && (is_one && *place == begin || self.holds_name(*place))
-        };
+        let Part { object, begin, .. } = *part;
         let whole = object.0..Place { offset: object.1.max(object.0.offset), ..object.0 };
-        let users = self.program.uses.range(whole).flat_map(|(_, steps)| steps);
-        let functions: BTreeSet<Place> =
-            users.filter_map(|index| self.program.function(self.program.steps.get(*index)?.at)).collect();
-        let functions = self.program.reached(functions);
+        let users = || self.program.uses.range(whole.clone()).flat_map(|(_, steps)| steps);
+        let is_this = |place: &Place| self.is_just(part, *place);
         let takes = |effect: &Effect| match effect.parts().1 {
-            Source::Address(memory) => memory.place().is_some_and(|place| is_this(&place)),
+            Source::Address(memory) => memory.place().as_ref().is_some_and(is_this),
             _ => false,
         };
-        let uses = |place: Place| self.program.uses.range(place..Place { offset: place.offset.max(end.offset - 1).saturating_add(1), ..place });
-        let is_taken = [object.0, begin].into_iter().flat_map(uses).any(|(_, steps)| steps.iter().any(|index| of(*index).any(takes)));
+        let is_taken = users().any(|index| of(*index).any(takes));
+        let functions: BTreeSet<Place> =
+            users().filter_map(|index| self.program.function(self.program.steps.get(*index)?.at)).collect();
+        let functions = self.program.reached(functions);
         for &index in &self.program.loose_stores {
             let function = self.program.steps.get(index).and_then(|step| self.program.function(step.at));
             if !function.is_some_and(|function| functions.contains(&function)) {
                 continue;
             }
             for effect in of(index) {
-                let (Some(Memory { base: Base::Register(register), offset }), source) = effect.parts() else { continue };
-                let is_whole = matches!(effect, Effect::Stores(..));
-                if !is_whole && offset.is_none() {
+                let (Some(memory), source) = effect.parts() else { continue };
+                let (Base::Register(register), is_whole) = (memory.base, matches!(effect, Effect::Stores(..))) else {
+                    continue;
+                };
+                if !is_whole && memory.offset.is_none() {
                     continue;
                 }
-                let to = self.nested(index, register, offset);
-                let is_away = is_taken && is_whole && to.is_open && self.address(index, source).places.iter().any(is_this);
-                stores.extend(is_away.then_some(Stored::Value(index, Source::Unknown)));
-                let within = |place: &Place| self.data.object(*place).0 == object.0;
-                let is_within = || is_whole && to.within.iter().any(within);
-                let put = to.places.iter().find_map(|place| put_at(effect, *place));
+                let to = self.nested(index, register, memory.offset);
+                let is_away = || self.address(index, source).places.iter().any(is_this);
+                if is_taken && is_whole && to.is_open && is_away() {
+                    stores.push(Stored::Value(index, Source::Unknown));
+                }
+                let put = to.places.iter().find_map(|place| self.put_into(part, effect, *place));
+                let is_within = || is_whole && to.within.iter().any(|place| self.data.object(*place).0 == object.0);
                 stores.extend(put.or_else(|| is_within().then_some(source)).map(|source| Stored::Value(index, source)));
             }
         }
@@ -602,6 +573,74 @@ impl<'f, 'e, 'd> Follow<'f, 'e, 'd> {
         }
         stores
     }
+
+    /// What the code stores there by its name.
+    fn named_stores(&self, part: &Part) -> Vec<Stored> {
+        let Part { begin, end, object, .. } = *part;
+        let before = Place { offset: begin.offset.saturating_sub(u64::from(u8::MAX)).min(object.0.offset), ..begin };
+        let behind = Place { offset: end.max(begin.offset.saturating_add(self.program.word)), ..begin };
+        let mut stores: Vec<Stored> = Vec::new();
+        for (passed, (place, steps)) in (1..).zip(self.program.stores.range(before..behind)) {
+            if passed % STEPS_PER_VALUE == 0 && !self.program.spend(1) {
+                stores.extend(steps.first().map(|index| Stored::Value(*index, Source::Unknown)));
+                break;
+            }
+            for index in steps {
+                let effects = self.program.steps.get(*index).into_iter().flat_map(|step| &step.effects);
+                for effect in effects {
+                    let (Some(memory), source) = effect.parts() else { continue };
+                    let is_whole = matches!(effect, Effect::Stores(..));
+                    let put = match memory.offset {
+                        _ if memory.place() != Some(*place) => None,
+                        Some(_) => self.put_into(part, effect, *place),
+                        // Anywhere behind.
+                        None if *place <= begin && self.data.object(*place).0 == object.0 => Some(source),
+                        None => self.put_into(part, effect, *place),
+                    };
+                    // Of bytes that a register tells it does not show which they are.
+                    let put = put.filter(|_| is_whole || memory.offset.is_some());
+                    stores.extend(put.map(|source| Stored::Value(*index, source)));
+                }
+            }
+        }
+        stores
+    }
+
+    /// What a store at a place puts into a part of an object.
+    fn put_into(&self, part: &Part, effect: &Effect, place: Place) -> Option<Source> {
+        let Part { begin, end, is_one, .. } = *part;
+        let number = |place: Place| i64::try_from(place.offset).unwrap_or(i64::MAX);
+        let is_within = (begin..Place { offset: end.max(begin.offset), ..begin }).contains(&place);
+        match *effect {
+            Effect::Stores(_, source) if is_within => Some(source),
+            // Of several words those where something stands.
+            Effect::Spoils(_, bytes) if !is_one => {
+                let first = Place { offset: place.offset.saturating_sub(self.program.word - 1), ..place };
+                let behind = place.offset.saturating_add(bytes.into());
+                let stands = || self.data.all_in((first, behind)).next().is_some();
+                (is_within && stands()).then_some(Source::Unknown)
+            }
+            _ if place.section != begin.section => None,
+            _ => put(effect, number(place), number(begin), self.program.word_bytes()),
+        }
+    }
+
+    /// Whether a place is just what is loaded, or the begin of an array of names.
+    fn is_just(&self, part: &Part, place: Place) -> bool {
+        let Part { begin, end, object, is_one } = *part;
+        let is_of_it = (begin..Place { offset: end.max(begin.offset), ..begin }).contains(&place) || place == object.0;
+        is_of_it && (is_one && place == begin || self.holds_name(place))
+    }
+}
+
+/// A part of an object that is loaded.
+struct Part {
+    begin: Place,
+    /// In bytes of the section.
+    end: u64,
+    object: (Place, u64),
+    /// Whether it is one word.
+    is_one: bool,
 }
 
 /// What is put into an object.
