@@ -152,7 +152,7 @@ impl Policy {
     /// What a module imports by which something of a family is made by hand, with the family.
     pub fn makes_by_hand<'p>(&'p self, facts: &'p ModuleFacts) -> impl Iterator<Item = (&'p Family, &'p Import)> {
         self.judged().flat_map(|family| {
-            let by_hand = facts.imports.iter().filter(|import| family.by_hand.contains(&*import.name));
+            let by_hand = facts.asks_for().filter(|import| family.by_hand.contains(&*import.name));
             by_hand.map(move |import| (family, import))
         })
     }

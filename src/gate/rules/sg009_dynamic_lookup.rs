@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! SG009: a symbol of a family is found while the module runs, or something that can't be told is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Rule;
 use super::sg001_unregistered::{lack, ways_out};
@@ -21,6 +21,7 @@ pub(super) const RULE: Rule = Rule {
 fn check(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
     of_families(subject, drafts);
     if subject.is_from_elsewhere() {
+        of_hooks(subject, drafts);
         of_the_untold(subject, drafts);
         of_others(subject, drafts);
     }
@@ -67,6 +68,28 @@ fn by(subject: &Subject<'_>, symbols: &[String]) -> Vec<String> {
         symbols.iter().any(|symbol| names.iter().any(|name| *name == symbol || is_pattern(name)))
     };
     told.iter().filter(|told| finds(&told.names)).map(|told| told.by.to_owned()).collect()
+}
+
+/// Who is called where something of a family is gets at what that is handed, whatever it does.
+fn of_hooks(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
+    let lookups = subject.facts.lookups.told();
+    let hooks = lookups.iter().filter(|told| told.gives == Gives::Hook).flat_map(|told| &told.names);
+    let hooked: BTreeSet<&str> = hooks.copied().collect();
+    let mut by_family: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for import in subject.family_imports().filter(|import| hooked.contains(&*import.import.name)) {
+        let membership = import.membership.as_ref().filter(|of| !of.acquires && !of.watch_only);
+        let registration = subject.registration;
+        let is_registered = |family| registration.is_some_and(|registration| registration.families.contains(family));
+        if let Some(of) = membership.filter(|of| !is_registered(&*of.family)) {
+            by_family.entry(&of.family).or_default().push(import.import.name.to_string());
+        }
+    }
+    for (family, symbols) in by_family {
+        let by = list(&by(subject, &symbols));
+        let message = format!("gets at what {} of {family} is handed: it is called there, by {by}", list(&symbols));
+        let draft = Draft::new(Weight::Always(Severity::Warn), message);
+        drafts.push(Draft { family: Some(family.to_owned()), key: Some("hook".to_owned()), symbols, ..draft });
+    }
 }
 
 /// What can't be told warns.

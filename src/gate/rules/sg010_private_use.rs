@@ -130,7 +130,7 @@ fn by_hand(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
             continue;
         }
         let message = format!(
-            "may make by hand what {name} is for: it imports {}, which makes pages of a device's memory",
+            "may make by hand what {name} is for: it asks for {}, which makes pages of a device's memory",
             list(&symbols)
         );
         drafts.push(Draft {

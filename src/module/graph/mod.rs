@@ -32,7 +32,7 @@ use references::References;
 pub(super) use code::x86::{Operands, operands as x86_operands};
 pub(super) use code::{Code, Meant, up_to, word};
 pub(super) use parts::{is_code, symbols_of};
-pub(super) use references::{Referent, THIS_MODULE, in_data, is_written, referent};
+pub(super) use references::{Detour, Referent, THIS_MODULE, Why, detours, in_data, is_written, referent};
 
 /// How something leads somewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -129,23 +129,55 @@ struct Redirected {
 impl Redirected {
     fn read(elf: &Elf<'_>, symbols: &Symbols<'_>) -> Option<Self> {
         let mut redirected = Self::default();
-        for table in TABLES {
-            for (index, section) in elf.named(table) {
-                let entries = entries(elf, &in_data(elf, symbols, index)?);
-                let ends = entries.iter().skip(1).map(|entry| entry.0).chain([section.size()]);
-                for (&(at, from, to), end) in entries.iter().zip(ends) {
-                    if table == ALTERNATIVES {
-                        if is_empty_alternative(elf.data(section), at, end) {
-                            continue;
-                        }
-                        redirected.replacements.insert(to);
-                    }
-                    redirected.by_section.entry(from.section).or_default().push((from.offset, to));
+        for Detour { from, to, why } in detours(elf, symbols)? {
+            if let Why::Replaced { lens } = why {
+                if lens.is_none_or(|(_, len)| len == 0) {
+                    continue;
                 }
+                redirected.replacements.insert(to);
             }
+            redirected.by_section.entry(from.section).or_default().push((from.offset, to));
         }
         Some(redirected)
     }
+}
+
+/// One entry of such a table.
+pub(in crate::module) struct Detour {
+    pub(in crate::module) from: Place,
+    pub(in crate::module) to: Place,
+    pub(in crate::module) why: Why,
+}
+
+/// Why code goes on elsewhere.
+#[derive(Clone, Copy)]
+pub(in crate::module) enum Why {
+    /// Somebody switched it.
+    Switched,
+    /// It did not get what it wanted to read, or write.
+    Fault,
+    /// Instructions were put in the place of others: of so many bytes, so many.
+    Replaced { lens: Option<(u8, u8)> },
+}
+
+/// All entries of those tables.
+pub(in crate::module) fn detours(elf: &Elf<'_>, symbols: &Symbols<'_>) -> Option<Vec<Detour>> {
+    let mut detours = Vec::new();
+    for table in TABLES {
+        for (index, section) in elf.named(table) {
+            let entries = entries(elf, &in_data(elf, symbols, index)?);
+            let ends = entries.iter().skip(1).map(|entry| entry.0).chain([section.size()]);
+            for (&(at, from, to), end) in entries.iter().zip(ends) {
+                let why = match table {
+                    ALTERNATIVES => Why::Replaced { lens: lens(elf.data(section), at, end) },
+                    b"__ex_table" => Why::Fault,
+                    _ => Why::Switched,
+                };
+                detours.push(Detour { from, to, why });
+            }
+        }
+    }
+    Some(detours)
 }
 
 /// The entries of such a table: where each begins, and the two places that it names.
@@ -169,15 +201,15 @@ fn entries(elf: &Elf<'_>, references: &[Reference]) -> Vec<(u64, Place, Place)> 
     entries
 }
 
-/// Whether an entry of `.altinstructions` has no instructions to put elsewhere: how many bytes they have stands at its end, in 5.10
-/// on x86 before a byte for padding (`asm/alternative.h:struct alt_instr` of x86 and arm64, 5.10 and 7.2).
-fn is_empty_alternative(table: &[u8], at: u64, end: u64) -> bool {
+/// How many bytes an entry of `.altinstructions` replaces, and by how many: that stands at its end, in 5.10 on x86 before a byte for
+/// padding (`asm/alternative.h:struct alt_instr` of x86 and arm64, 5.10 and 7.2).
+fn lens(table: &[u8], at: u64, end: u64) -> Option<(u8, u8)> {
     let len = match end.saturating_sub(at) {
         12 | 13 => 11,
         _ => 13,
     };
-    let byte = at.checked_add(len).and_then(|at| table.get(usize::try_from(at).ok()?));
-    byte == Some(&0)
+    let at = usize::try_from(at.checked_add(len)?).ok()?;
+    Some((*table.get(at.checked_sub(1)?)?, *table.get(at)?))
 }
 
 impl<'f> References<'f> {

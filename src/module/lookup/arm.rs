@@ -146,7 +146,7 @@ fn effects(
                     Effect::Stores(access.memory(4), Source::register(to + 1, Some(0))),
                 ],
                 (false, true, _) => vec![Effect::Writes(to, Source::Number)],
-                (false, false, _) => Vec::new(),
+                (false, false, _) => vec![Effect::Spoils(access.memory(0), 2)],
             };
             effects.into_iter().chain(access.moves()).collect()
         }
@@ -179,7 +179,7 @@ fn effects(
                 (true, false) => Some(Effect::Writes(to, Source::Loaded(access.memory(0)))),
                 (true, true) => Some(Effect::Writes(to, Source::Number)),
                 (false, false) => Some(Effect::Stores(access.memory(0), Source::register(to, Some(0)))),
-                (false, true) => None,
+                (false, true) => Some(Effect::Spoils(access.memory(0), 1)),
             };
             effect.into_iter().chain(access.moves()).collect()
         }
@@ -331,18 +331,10 @@ mod tests {
 
     #[test]
     fn what_is_no_jump_goes_on() {
-        // nop; dmb ish; dsb sy; pld [r1]; cpsid i; clrex; msr CPSR_c, r0; mcr p15, 0, r0, c7, c10, 5; strh r0, [r1]
-        for word in [
-            0xe320_f000,
-            0xf57f_f05b,
-            0xf57f_f04f,
-            0xf5d1_f000,
-            0xf10c_0080,
-            0xf57f_f01f,
-            0xe121_f000,
-            0xee07_0fba,
-            0xe1c1_00b0,
-        ] {
+        // nop; dmb ish; dsb sy; pld [r1]; cpsid i; clrex; msr CPSR_c, r0; mcr p15, 0, r0, c7, c10, 5
+        for word in
+            [0xe320_f000, 0xf57f_f05b, 0xf57f_f04f, 0xf5d1_f000, 0xf10c_0080, 0xf57f_f01f, 0xe121_f000, 0xee07_0fba]
+        {
             let told = step_of(word);
             assert_eq!((told.goes_on, told.returns, told.effects), (true, false, Vec::new()), "{word:x}");
         }
@@ -374,7 +366,9 @@ mod tests {
         assert_eq!(of(0xe531_0004), [loads(0, at(1, -4)), moves(1, Some(-4))]);
         assert_eq!(of(0xe781_0002), [stores(anywhere, 0)]);
         assert_eq!(of(0xe4d1_0001), [number(0), moves(1, Some(1))]);
-        assert_eq!(of(0xe4c1_0001), [moves(1, Some(1))]);
+        assert_eq!(of(0xe4c1_0001), [Effect::Spoils(at(1, 0), 1), moves(1, Some(1))]);
+        // strh r0, [r1]
+        assert_eq!(of(0xe1c1_00b0), [Effect::Spoils(at(1, 0), 2)]);
         // ldrd r0, r1, [r2]; strd r0, r1, [r2]; ldrh r0, [r1, #-2]; ldrh r0, [r1], #2
         assert_eq!(of(0xe1c2_00d0), [loads(0, at(2, 0)), loads(1, at(2, 4))]);
         assert_eq!(of(0xe1c2_00f0), [stores(at(2, 0), 0), stores(at(2, 4), 1)]);

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Steps of arm64, by the Arm Architecture Reference Manual for A-profile, C4.1.
 
-use object::elf::{R_AARCH64_ADD_ABS_LO12_NC, R_AARCH64_ADR_PREL_LO21, R_AARCH64_LDST64_ABS_LO12_NC};
+use object::elf::{
+    R_AARCH64_ABS64, R_AARCH64_ADD_ABS_LO12_NC, R_AARCH64_ADR_PREL_LO21, R_AARCH64_LDST8_ABS_LO12_NC,
+    R_AARCH64_LDST16_ABS_LO12_NC, R_AARCH64_LDST32_ABS_LO12_NC, R_AARCH64_LDST64_ABS_LO12_NC,
+    R_AARCH64_LDST128_ABS_LO12_NC, R_AARCH64_PREL16,
+};
 
 use super::program::Piece;
 use super::step::{Base, Callee, Calling, Effect, Memory, Register, Source, Step};
@@ -19,6 +23,17 @@ pub(super) const CALLING: Calling = Calling {
 /// The stack pointer where an address is meant, and nothing where a value is.
 const STACK: Register = 31;
 
+/// Kinds of relocations that write whole words: ABS64, ABS32, ABS16, PREL64, PREL32 and PREL16.
+const DATA: std::ops::RangeInclusive<u32> = R_AARCH64_ABS64.0..=R_AARCH64_PREL16.0;
+
+/// Kinds of relocations of a load or store that is not as wide as an address: of 8, 16, 32 and 128 bits.
+const PARTS: [u32; 4] = [
+    R_AARCH64_LDST8_ABS_LO12_NC.0,
+    R_AARCH64_LDST16_ABS_LO12_NC.0,
+    R_AARCH64_LDST32_ABS_LO12_NC.0,
+    R_AARCH64_LDST128_ABS_LO12_NC.0,
+];
+
 /// Reads a piece of code.
 pub(super) fn read(piece: &mut Piece<'_>, steps: &mut Vec<Step>) {
     for (at, offset) in (0..piece.code.len()).step_by(4).zip((piece.begin..).step_by(4)) {
@@ -31,6 +46,9 @@ pub(super) fn read(piece: &mut Piece<'_>, steps: &mut Vec<Step>) {
 fn step(piece: &Piece<'_>, instruction: u32, offset: u64, relocation: Option<Relocation>) -> Step {
     let told = relocation.and_then(|of| piece.referent((of, of.addend.unwrap_or(0))));
     let kind = relocation.map(|of| of.kind);
+    // What the loader makes of it does not show.
+    let is_patched =
+        relocation.is_some_and(|of| DATA.contains(&of.kind) || piece.is_number((of, of.addend.unwrap_or(0))));
     let near = |distance: i64| offset.checked_add_signed(distance).map(|to| Referent::Place(piece.at(to)));
     // A distance of so many bits from a bit on, in words.
     let distance =
@@ -45,6 +63,10 @@ fn step(piece: &Piece<'_>, instruction: u32, offset: u64, relocation: Option<Rel
         Some(import) => step.calls = Some(Callee::Referent(import)),
         None => {}
     };
+    if is_patched {
+        step.effects = (0..STACK).map(|register| Effect::Writes(register, Source::Unknown)).collect();
+        return step;
+    }
     match instruction {
         // B
         it if it & 0xfc00_0000 == 0x1400_0000 => {
@@ -188,12 +210,12 @@ fn effects(instruction: u32, told: Option<Referent>, kind: Option<u32>) -> Vec<E
             // With 31 it only compares, or it is the stack pointer in a way that no compiler uses.
             if to == STACK { Vec::new() } else { vec![Effect::Writes(to, Source::Unknown)] }
         }
-        it => rarer(it),
+        it => rarer(it, told.filter(|_| kind.is_some_and(|kind| PARTS.contains(&kind)))),
     }
 }
 
 /// What other loads and stores change, and what reads registers that are not general.
-fn rarer(instruction: u32) -> Vec<Effect> {
+fn rarer(instruction: u32, told: Option<Referent>) -> Vec<Effect> {
     let register = |shift: u32| (instruction >> shift & 31) as Register;
     let (to, from, other) = (register(0), register(5), register(16));
     let signed = nine_bits(instruction);
@@ -243,14 +265,30 @@ fn rarer(instruction: u32) -> Vec<Effect> {
             if loads {
                 effects.extend([to, register(10)].map(|to| Effect::Writes(to, Source::Number)));
             }
+            if it >> 22 & 1 == 0 {
+                let by = if it >> 23 & 0b11 == 0b01 { 0 } else { seven_bits(instruction) * size };
+                let memory = Memory { base: Base::Register(from), offset: Some(by) };
+                effects.extend(u8::try_from(size * 2).map(|bytes| Effect::Spoils(memory, bytes)));
+            }
             if matches!(it >> 23 & 0b11, 0b01 | 0b11) {
                 effects.push(Effect::Writes(from, Source::register(from, Some(seven_bits(instruction) * size))));
             }
             effects
         }
         // Other loads and stores: what is narrower than an address holds none, and what is no general register neither.
-        it if it & 0x3b20_0000 == 0x3800_0000 => narrow(it, to).into_iter().chain(moves(it, from, signed)).collect(),
-        it if it & 0x3b00_0000 == 0x3900_0000 || it & 0x3b20_0c00 == 0x3820_0800 => Vec::from_iter(narrow(it, to)),
+        it if it & 0x3b20_0000 == 0x3800_0000 => {
+            let behind = it >> 10 & 0b11 == 0b01;
+            let memory = Memory { base: Base::Register(from), offset: Some(if behind { 0 } else { signed }) };
+            narrow(it, to, memory).into_iter().chain(moves(it, from, signed)).collect()
+        }
+        it if it & 0x3b00_0000 == 0x3900_0000 => {
+            let offset = i64::from(it >> 10 & 0xfff) * i64::from(width(it));
+            let base = told.map_or(Base::Register(from), Base::Referent);
+            Vec::from_iter(narrow(it, to, Memory { base, offset: Some(offset) }))
+        }
+        it if it & 0x3b20_0c00 == 0x3820_0800 => {
+            Vec::from_iter(narrow(it, to, Memory { base: Base::Register(from), offset: None }))
+        }
         // MRS and SYSL
         it if it & 0xffe0_0000 == 0xd520_0000 => vec![Effect::Writes(to, Source::Unknown)],
         // FMOV and others, and UMOV, from vectors
@@ -288,11 +326,21 @@ fn loaded(instruction: u32, to: Register, memory: Memory) -> Effect {
     Effect::Writes(to, if is_whole(instruction) { Source::Loaded(memory) } else { Source::Number })
 }
 
-/// What a load changes that is narrower than an address; a store or prefetch nothing.
-fn narrow(instruction: u32, to: Register) -> Option<Effect> {
+/// What a load or store changes that is narrower than an address, or of no general register; a prefetch nothing.
+fn narrow(instruction: u32, to: Register, memory: Memory) -> Option<Effect> {
     let (is_vector, what) = (instruction >> 26 & 1 == 1, instruction >> 22 & 0b11);
-    let is_prefetch = is_whole(instruction) && what == 0b10;
-    (!is_vector && what != 0b00 && !is_prefetch).then_some(Effect::Writes(to, Source::Number))
+    match (is_vector, what) {
+        (true, 0b00 | 0b10) | (false, 0b00) => Some(Effect::Spoils(memory, width(instruction))),
+        (false, 0b10) if is_whole(instruction) => None,
+        (true, _) => None,
+        (false, _) => Some(Effect::Writes(to, Source::Number)),
+    }
+}
+
+/// How many bytes it loads or stores.
+fn width(instruction: u32) -> u8 {
+    let is_quad = instruction >> 26 & 1 == 1 && instruction >> 23 & 1 == 1;
+    if is_quad { 16 } else { 1 << (instruction >> 30) }
 }
 
 /// What loads and stores change that are exclusive, or ordered.
@@ -378,7 +426,6 @@ mod tests {
             (0xf8a2_6820, "prfm pldl1keep, [x1, x2]"),
             (0xd800_0000, "prfm pldl1keep, literal"),
             (0xfd40_0020, "ldr d0, [x1]"),
-            (0x3d80_0020, "str q0, [x1]"),
             (0xad40_0400, "ldp q0, q1, [x0]"),
             (0xfa41_0000, "ccmp x0, x1, #0, eq"),
             (0xd503_233f, "paciasp"),
@@ -387,8 +434,9 @@ mod tests {
         for (word, text) in none {
             assert_eq!(of(word), [], "{text}");
         }
-        // stp d0, d1, [x0], #16; ldr d0, [x1], #8
-        assert_eq!(of(0x6c81_0400), [moves(0, 16)]);
+        // str q0, [x1]; stp d0, d1, [x0], #16; ldr d0, [x1], #8
+        assert_eq!(of(0x3d80_0020), [Effect::Spoils(at(1, 0), 16)]);
+        assert_eq!(of(0x6c81_0400), [Effect::Spoils(at(0, 0), 16), moves(0, 16)]);
         assert_eq!(of(0xfc40_8420), [moves(1, 8)]);
     }
 
@@ -403,7 +451,11 @@ mod tests {
         // ldaprb w0, [x1]; ldrb w2, [x1], #1; strb w2, [x1], #1
         assert_eq!(of(0x38bf_c020), [number(0)]);
         assert_eq!(of(0x3840_1422), [number(2), moves(1, 1)]);
-        assert_eq!(of(0x3800_1422), [moves(1, 1)]);
+        assert_eq!(of(0x3800_1422), [Effect::Spoils(at(1, 0), 1), moves(1, 1)]);
+        // str w0, [x1, #4]; strh w0, [x1, x2]; stp w0, w1, [x2, #8]
+        assert_eq!(of(0xb900_0420), [Effect::Spoils(at(1, 4), 4)]);
+        assert_eq!(of(0x7822_6820), [Effect::Spoils(Memory { base: Base::Register(1), offset: None }, 2)]);
+        assert_eq!(of(0x2901_0440), [Effect::Spoils(at(2, 8), 8)]);
         // ldp w0, w1, [x2]; ldpsw x0, x1, [x2]; ldp w0, w1, [x2], #8; ldxp x0, x1, [x2]
         assert_eq!(of(0x2940_0440), [number(0), number(1)]);
         assert_eq!(of(0x6940_0440), [number(0), number(1)]);

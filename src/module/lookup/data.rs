@@ -4,7 +4,7 @@
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use object::elf::{SHT_NOBITS, STT_OBJECT};
+use object::elf::{R_AARCH64_ABS64, R_AARCH64_PREL64, R_X86_64_64, R_X86_64_PC64, SHT_NOBITS, STT_OBJECT};
 
 use crate::limits;
 use crate::module::elf::{Elf, Section, Symbols, until_nul};
@@ -29,6 +29,8 @@ struct Pointers {
     parameters: BTreeSet<Place>,
     /// Places whose address stands in data.
     pointed_at: BTreeSet<Place>,
+    /// Where the loader writes something, each of four bytes.
+    relocated: BTreeSet<Place>,
 }
 
 /// Tables of all functions, or of places in them, for those who patch code, unwind the stack or warn: that one is there says
@@ -56,6 +58,9 @@ const OF_ALL: [&[u8]; 17] = [
 /// Parameters, each with a pointer to what it sets (`include/linux/moduleparam.h:struct kernel_param`, 7.2).
 const PARAMETERS: &[u8] = b"__param";
 
+/// Kinds of relocations that write eight bytes.
+const WIDE: [u32; 4] = [R_X86_64_64.0, R_X86_64_PC64.0, R_AARCH64_ABS64.0, R_AARCH64_PREL64.0];
+
 /// Bytes of an object that no symbol tells the size of.
 const UNSIZED: u64 = 4096;
 
@@ -63,6 +68,13 @@ impl Pointers {
     fn read(elf: &Elf<'_>, symbols: &Symbols<'_>) -> Self {
         let mut pointers = Self::default();
         for (index, section) in sections(elf) {
+            let Ok(number) = u32::try_from(index) else { continue };
+            for relocation in elf.many_relocations(index).unwrap_or_default() {
+                let place = Place { section: number, offset: relocation.offset };
+                let rest = Place { offset: place.offset.saturating_add(4), ..place };
+                pointers.relocated.insert(place);
+                pointers.relocated.extend(WIDE.contains(&relocation.kind).then_some(rest));
+            }
             for reference in in_data(elf, symbols, index).unwrap_or_default() {
                 if let Referent::Place(place) = reference.to {
                     if section.name == PARAMETERS {
@@ -164,6 +176,18 @@ impl<'e, 'd> Data<'e, 'd> {
         is_written(self.elf, place.section)
     }
 
+    /// Whether the loader writes into the name that stands at a place.
+    pub(super) fn is_patched(&self, place: Place) -> bool {
+        let has_none = self.elf.relocation_table(place.section as usize).is_ok_and(|table| table.is_none());
+        if has_none || self.is_code(place) {
+            return false;
+        }
+        let bytes = self.name(place).map_or(0, |name| name.len() as u64);
+        let first = Place { offset: place.offset.saturating_sub(3), ..place };
+        let last = Place { offset: place.offset.saturating_add(bytes), ..place };
+        self.pointers().relocated.range(first..=last).next().is_some()
+    }
+
     /// Whether who loads the module may set what is at a place.
     pub(super) fn is_parameter(&self, place: Place) -> bool {
         self.pointers().parameters.contains(&place)
@@ -176,7 +200,7 @@ impl<'e, 'd> Data<'e, 'd> {
     /// The name that stands at a place, if it is one.
     pub(super) fn name(&self, place: Place) -> Option<&'d str> {
         let section = self.elf.sections().get(place.section as usize).filter(|section| section.kind != SHT_NOBITS)?;
-        if self.is_code(place) || !section.allocated() {
+        if !section.allocated() {
             return None;
         }
         text::symbol(until_nul(self.elf.data(section), place.offset, limits::NAME_BYTES)?)

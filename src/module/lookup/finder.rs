@@ -69,7 +69,7 @@ const FILTERS: &[&str] =
 
 /// All by name: what kernels from 5.10 to 7.2 export, what older ones and vendors' do, and what does the same within the kernel, at
 /// which only another of these gets.
-static FINDERS: [Finder; 36] = [
+static FINDERS: [Finder; 37] = [
     // Its fourth argument is where the probe is to be (`kernel/trace/trace_kprobe.c`, 7.2).
     finder("__kprobe_event_gen_cmd_start", Gives::Hook, Told::Name(3)),
     finder("__symbol_get", Gives::Address, Told::Name(0)),
@@ -86,6 +86,8 @@ static FINDERS: [Finder; 36] = [
     finder("kallsyms_on_each_match_symbol", Gives::Address, Told::Name(1)),
     finder("kallsyms_on_each_symbol", Gives::Address, Told::Nothing),
     finder("kdbgetsymval", Gives::Address, Told::Name(0)),
+    // A program that it loads may be attached to any function (`kernel/bpf/syscall.c`, 7.2).
+    finder("kern_sys_bpf", Gives::Hook, Told::Nothing),
     finder("klp_enable_patch", Gives::Hook, Told::All(0)),
     finder("klp_find_object_symbol", Gives::Address, Told::Name(1)),
     finder("kprobe_lookup_name", Gives::Address, Told::Name(0)),
@@ -124,6 +126,22 @@ pub(super) fn gives_addresses(name: &str) -> bool {
     find(name).is_some_and(|finder| finder.gives == Gives::Address)
 }
 
+/// Whether what bears a name leads to the symbols of all: it gives addresses by names, or is a part of the kernel's tables of them
+/// (`kernel/kallsyms.c`, `kernel/module/`, 7.2).
+pub(super) fn leads_to_symbols(name: &str) -> bool {
+    const OTHERS: [&str; 8] = [
+        "each_symbol_section",
+        "find_exported_symbol_in_section",
+        "find_module",
+        "find_module_all",
+        "get_symbol_pos",
+        "module_address_lookup",
+        "modules",
+        "update_iter",
+    ];
+    gives_addresses(name) || name.contains("kallsym") || name.contains("ksymtab") || OTHERS.contains(&name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,6 +149,7 @@ mod tests {
     #[test]
     fn are_sorted() {
         assert!(FINDERS.is_sorted_by_key(|finder| finder.name));
+        assert!(leads_to_symbols("modules") && leads_to_symbols("kallsyms_names") && !leads_to_symbols("vfs_read"));
         assert!(gives_addresses("__symbol_get") && !gives_addresses("register_kprobe") && !gives_addresses("printk"));
     }
 }

@@ -232,6 +232,48 @@ mod tests {
         assert_eq!(Vec::from_iter(lookups.names()), ["dma_buf_get", "printk"]);
     }
 
+    /// What is told by `lea rdi, [name]`, these bytes, and a call of `__symbol_get()`, with relocations of 32 bits to a number, each
+    /// at so many bytes of the code or of the name.
+    fn told_with(name: &[u8], between: &[u8], in_code: &[u64], in_name: &[u64]) -> (Vec<String>, bool) {
+        let mut object = Object::new(BinaryFormat::Elf, Architecture::X86_64, Endianness::Little);
+        let data = object.add_section(Vec::new(), ".rodata".into(), SectionKind::ReadOnlyData);
+        object.append_section_data(data, name, 1);
+        let text = object.add_section(Vec::new(), ".text".into(), SectionKind::Text);
+        let code = [&[0x48, 0x8d, 0x3d, 0, 0, 0, 0], between, &[0xe8, 0, 0, 0, 0, 0xc3]].concat();
+        function(&mut object, text, "get", &code);
+        let finder = add_symbol(&mut object, "__symbol_get", SymbolSection::Undefined, 0, 0);
+        let number = add_symbol(&mut object, "number", SymbolSection::Absolute, 12, 0);
+        let call = 8 + between.len() as u64;
+        let names = object.section_symbol(data);
+        let mut relocations =
+            vec![(text, 3, names, elf::R_X86_64_PC32, -4), (text, call, finder, elf::R_X86_64_PC32, -4)];
+        relocations.extend(in_code.iter().map(|at| (text, *at, number, elf::R_X86_64_32S, 0)));
+        relocations.extend(in_name.iter().map(|at| (data, *at, number, elf::R_X86_64_32, 0)));
+        for (section, offset, symbol, r_type, addend) in relocations {
+            let flags = RelocationFlags::Elf { r_type };
+            object.add_relocation(section, Relocation { offset, symbol, addend, flags }).unwrap();
+        }
+        let bytes = object.write().unwrap();
+        let elf = Elf::parse(Bytes::in_memory(&bytes)).unwrap();
+        let lookups = read(&elf, &elf.first_symbols().unwrap(), &|_| false, false);
+        (lookups.names().into_iter().map(str::to_owned).collect(), lookups.is_open())
+    }
+
+    #[test]
+    fn what_the_loader_writes_is_no_constant() {
+        let told = |name: &str, is_open| (vec![name.to_owned()], is_open);
+        let none = (Vec::new(), true);
+        assert_eq!(told_with(b"printk\0", &[], &[], &[]), told("printk", false));
+        // The rest of the name.
+        assert_eq!(told_with(b"printk\0\0\0\0\0", &[], &[], &[6]), told("printk", true));
+        assert_eq!(told_with(b"printk\0\0\0\0\0", &[], &[], &[7]), told("printk", false));
+        // lea rdi, [rdi + number]; add rdi, number; whatever the number stands for
+        assert_eq!(told_with(b"printk\0", &[0x48, 0x8d, 0xbf, 0, 0, 0, 0], &[10], &[]), none);
+        assert_eq!(told_with(b"printk\0", &[0x48, 0x81, 0xc7, 0, 0, 0, 0], &[10], &[]), none);
+        assert_eq!(told_with(b"printk\0", &[0, 0, 0, 0], &[7], &[]), none);
+        assert_eq!(told_with(b"printk\0", &[0, 0, 0, 0], &[], &[]), told("printk", false));
+    }
+
     #[test]
     fn what_is_told_more_names_than_anybody_looks_up_is_told_others_too() {
         let mut object = Object::new(BinaryFormat::Elf, Architecture::I386, Endianness::Little);

@@ -10,9 +10,11 @@ use object::elf::STT_FUNC;
 
 use super::step::{Callee, Calling, Effect, Memory, Register, Step};
 use super::values::MOST_OF_ALL;
-use super::{arm, arm64, x86};
+use super::{arm, arm64, finder, x86};
 use crate::module::elf::{Elf, Relocation, Symbols};
-use crate::module::graph::{Code, Meant, Place, Referent, is_code, referent, symbols_of, word};
+use crate::module::graph::{
+    Code, Detour, Meant, Place, Referent, Why, detours, is_code, is_written, referent, symbols_of, word,
+};
 use crate::text;
 
 /// A piece of a section's code, from one place where something begins to the next.
@@ -36,6 +38,11 @@ impl Piece<'_> {
         let referent = referent(self.symbols, relocation.symbol, addend);
         referent.filter(|referent| addend == 0 || matches!(referent, Referent::Place(_)))
     }
+
+    /// Whether a relocation refers to a number, so that it stands nowhere in the code.
+    pub(super) fn is_number(&self, (relocation, addend): Meant) -> bool {
+        referent(self.symbols, relocation.symbol, addend).is_none()
+    }
 }
 
 /// All code of a module.
@@ -53,10 +60,16 @@ pub(super) struct Program {
     jumps: HashMap<Place, Vec<usize>>,
     calls: HashMap<Place, Vec<usize>>,
     stack_since: Vec<usize>,
+    /// The steps in whose stead control may go to a place.
+    detours: HashMap<Place, Vec<usize>>,
+    /// Where code changes that only goes where the kernel is told to make it go.
+    switched: BTreeSet<Place>,
     /// The functions that are called when the module is loaded, and before it is gone.
     first_and_last: BTreeSet<Place>,
     /// The imports that copy.
     copies: BTreeSet<u32>,
+    /// The imports that change none of what they are told.
+    readers: BTreeSet<u32>,
     /// How many values may still be looked at.
     pub(super) left: Cell<usize>,
     /// Whether only a part of the code was read, and whether something hung on the rest.
@@ -102,6 +115,9 @@ const COPIES: [&str; 18] = [
     "vsnprintf",
 ];
 
+/// What these begin with watches all that the code reads and writes, where the kernel is built to find its own faults.
+const WATCHERS: [&str; 5] = ["__asan_", "__hwasan_", "__msan_", "__sanitizer_", "__tsan_"];
+
 /// What stands for a return on x86 (`arch/x86/lib/retpoline.S`, 7.2).
 const RETURN: &str = "__x86_return_thunk";
 
@@ -146,8 +162,11 @@ impl Program {
             jumps: HashMap::new(),
             calls: HashMap::new(),
             stack_since: Vec::new(),
+            detours: HashMap::new(),
+            switched: BTreeSet::new(),
             first_and_last: first_and_last(symbols),
             copies: BTreeSet::new(),
+            readers: BTreeSet::new(),
             left: Cell::new(MOST_OF_ALL),
             is_part: wanted.is_some(),
             lacks: Cell::new(false),
@@ -157,7 +176,15 @@ impl Program {
         };
         program.name_imports(symbols);
         program.index();
+        if let Extent::Whole = extent {
+            program.go_elsewhere(elf, symbols);
+        }
         Some(program)
+    }
+
+    /// Bytes of an address, as a distance.
+    pub(super) fn word_bytes(&self) -> i64 {
+        i64::try_from(self.word).unwrap_or(8)
     }
 
     /// Takes so many values of those that may still be looked at; whether there were as many.
@@ -200,6 +227,11 @@ impl Program {
                 Some(name) if COPIES.contains(&name) => {
                     self.copies.insert(import);
                 }
+                Some(name)
+                    if finder::find(name).is_some() || WATCHERS.iter().any(|prefix| name.starts_with(prefix)) =>
+                {
+                    self.readers.insert(import);
+                }
                 _ => {}
             }
         }
@@ -231,10 +263,7 @@ impl Program {
                 self.calls.entry(place).or_default().push(index);
             }
             for effect in &step.effects {
-                let (memory, source) = match effect {
-                    Effect::Writes(_, source) | Effect::MayWrite(_, source) => (None, source),
-                    Effect::Stores(memory, source) => (Some(*memory), source),
-                };
+                let (memory, source) = effect.parts();
                 match memory.map(|memory| (memory.place(), memory)) {
                     Some((Some(place), _)) => self.stores.entry(place).or_default().push(index),
                     Some((None, _)) => self.loose_stores.push(index),
@@ -245,6 +274,47 @@ impl Program {
                 }
             }
         }
+    }
+
+    /// Notes where the kernel makes code go on elsewhere.
+    fn go_elsewhere(&mut self, elf: &Elf<'_>, symbols: &Symbols<'_>) {
+        self.switched = self.entries.iter().filter(|entry| is_written(elf, entry.section)).copied().collect();
+        for Detour { from, to, why } in detours(elf, symbols).unwrap_or_default() {
+            let Ok(first) = self.steps.binary_search_by_key(&from, |step| step.at) else { continue };
+            let behind = |place: Place, bytes: u8| Place { offset: place.offset.saturating_add(bytes.into()), ..place };
+            match why {
+                Why::Switched => self.detours.entry(to).or_default().push(first),
+                // What it changes may be changed, or not.
+                Why::Fault => {
+                    self.detours.entry(to).or_default().push(first);
+                    self.jumps.entry(to).or_default().push(first);
+                }
+                Why::Replaced { lens } => {
+                    let (old, new) = lens.unwrap_or_default();
+                    let (old, new_end) = (behind(from, old), behind(to, new));
+                    if new == 0 {
+                        self.detours.entry(old).or_default().push(first);
+                        continue;
+                    }
+                    self.detours.entry(to).or_default().push(first);
+                    let last = self.steps.partition_point(|step| step.at < new_end).checked_sub(1);
+                    let last =
+                        last.filter(|last| self.steps.get(*last).is_some_and(|step| step.at >= to && step.goes_on));
+                    self.jumps.entry(old).or_default().extend(last);
+                }
+            }
+        }
+    }
+
+    /// The steps in whose stead a step may come.
+    pub(super) fn instead(&self, index: usize) -> &[usize] {
+        let step = self.steps.get(index);
+        step.and_then(|step| self.detours.get(&step.at)).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Whether a function is one that only goes where the kernel is told to make it go.
+    pub(super) fn is_switched(&self, function: Place) -> bool {
+        self.switched.contains(&function)
     }
 
     /// The steps after which a step may come.
@@ -303,6 +373,12 @@ impl Program {
         functions
     }
 
+    /// The step that a place is in.
+    pub(super) fn step_at(&self, place: Place) -> Option<usize> {
+        let index = self.steps.partition_point(|step| step.at <= place).checked_sub(1)?;
+        self.steps.get(index).filter(|step| step.at.section == place.section).map(|_| index)
+    }
+
     /// The steps of the function at a place.
     pub(super) fn steps_of(&self, function: Place) -> std::ops::Range<usize> {
         self.function_of_step(self.steps.partition_point(|step| step.at < function))
@@ -343,6 +419,15 @@ impl Program {
     pub(super) fn is_copy(&self, index: usize) -> bool {
         let calls = self.steps.get(index).and_then(|step| step.calls);
         matches!(calls, Some(Callee::Referent(Referent::Import(import))) if self.copies.contains(&import))
+    }
+
+    /// Whether a step calls others of whom nothing is known.
+    pub(super) fn calls_others(&self, index: usize) -> bool {
+        match self.steps.get(index).and_then(|step| step.calls) {
+            Some(Callee::Referent(Referent::Import(import))) => !self.readers.contains(&import),
+            Some(Callee::Pointer) => true,
+            _ => false,
+        }
     }
 
     /// The last step before one, in its function, that changes the stack pointer; or else the first of all.

@@ -71,25 +71,24 @@ impl Reader<'_, '_, '_> {
     pub(super) fn calls(&self) -> Vec<Lookup> {
         let mut calls: Vec<Lookup> = Vec::new();
         // The steps that have to do with a finder.
-        let mut seen: BTreeSet<Place> = BTreeSet::new();
+        let mut seen: BTreeSet<usize> = BTreeSet::new();
         for (index, step) in self.program.steps.iter().enumerate() {
             let called = match step.calls {
                 Some(Callee::Referent(Referent::Import(symbol))) => self.finders.by_symbol.get(&symbol),
                 _ => None,
             };
             if let Some((name, finds)) = called {
-                seen.insert(step.at);
+                seen.insert(index);
                 calls.extend(self.call(index, step.at, name, *finds));
             }
             for (name, gives) in self.taken(&step.effects) {
-                seen.insert(step.at);
+                seen.insert(index);
                 calls.push(taken(name, gives, step.at));
             }
         }
         // Wherever else one is referred to, in data or in what is no instruction, somebody may get it from there.
         for (at, to) in self.data.imports(&|symbol| self.finders.by_symbol.contains_key(&symbol)) {
-            let first = Place { offset: at.offset.saturating_sub(INSTRUCTION_BYTES), ..at };
-            let is_seen = self.data.is_code(at) && seen.range(first..=at).next().is_some();
+            let is_seen = self.program.step_at(at).is_some_and(|index| seen.contains(&index));
             calls.extend(self.finder(to).filter(|_| !is_seen).map(|(name, gives)| taken(name, gives, at)));
         }
         let by_pointer = self.by_pointer(&calls);
@@ -100,12 +99,9 @@ impl Reader<'_, '_, '_> {
 
     /// Finders whose address code takes.
     fn taken<'s>(&'s self, effects: &'s [Effect]) -> impl Iterator<Item = (&'s str, Gives)> {
-        effects.iter().filter_map(|effect| {
-            let (Effect::Writes(_, source) | Effect::MayWrite(_, source) | Effect::Stores(_, source)) = effect;
-            match source.memory()?.base {
-                Base::Referent(referent) => self.finder(referent),
-                Base::Register(_) => None,
-            }
+        effects.iter().filter_map(|effect| match effect.parts().1.memory()?.base {
+            Base::Referent(referent) => self.finder(referent),
+            Base::Register(_) => None,
         })
     }
 
@@ -149,8 +145,8 @@ impl Reader<'_, '_, '_> {
         if finder.is_mostly_harmless && told.names.is_empty() {
             return None;
         }
-        // Who listens where addresses are told by names has one that does.
-        let finds_more = finder.gives == Gives::Hook && told.names.iter().any(|name| finder::gives_addresses(name));
+        // Who listens where addresses are told by names has one that does; and a probe says where the kernel's tables are.
+        let finds_more = finder.gives == Gives::Hook && told.names.iter().any(|name| finder::leads_to_symbols(name));
         Some(lookup(finder.gives, Names { is_open: told.is_open || finds_more, ..told }))
     }
 
@@ -196,8 +192,12 @@ impl Reader<'_, '_, '_> {
         };
         let mut may_change = false;
         for place in &values.places {
-            self.data.name(*place).into_iter().for_each(&mut add);
-            may_change |= self.data.may_change(*place);
+            let name = self.data.name(*place);
+            name.into_iter().for_each(&mut add);
+            // What is no symbol's name stands for others, such as a pattern that is not understood.
+            may_change |= self.data.may_change(*place)
+                || self.data.is_patched(*place)
+                || name.is_some_and(|name| symbol_of(name, is_pattern).is_none());
         }
         // Of a place somewhere within a string it may be its end.
         let mut is_too_much = !values.within.is_empty();
@@ -212,7 +212,7 @@ impl Reader<'_, '_, '_> {
             may_change |= self.data.may_change(*place);
         }
         // What is put together on the stack is no constant.
-        told.is_open |= is_full || is_too_much || !values.slots.is_empty();
+        told.is_open |= is_full || is_too_much || !values.slots.is_empty() || !values.imports.is_empty();
         // What is told nothing, or what is no name, was told something else than could be seen.
         told.is_open |= may_change || told.names.is_empty();
         told
@@ -240,7 +240,8 @@ impl Reader<'_, '_, '_> {
         /// Objects that are looked into.
         const OBJECTS: usize = 1 << 10;
         let values = self.argument(step, argument, &[]);
-        let mut told = Names { is_open: values.is_open, names: BTreeSet::new() };
+        let is_elsewhere = !values.slots.is_empty() || !values.imports.is_empty();
+        let mut told = Names { is_open: values.is_open || is_elsewhere, names: BTreeSet::new() };
         let mut open: Vec<Place> = values.places.iter().chain(&values.within).copied().collect();
         let mut seen: BTreeSet<Place> = BTreeSet::new();
         while let Some(place) = open.pop() {
@@ -253,6 +254,7 @@ impl Reader<'_, '_, '_> {
             }
             let loaded = Follow::new(self.program, self.data).constants(place, &[Op::Add(None), Op::Load]);
             if loaded.is_empty() {
+                told.is_open |= self.data.is_patched(place);
                 told.names.extend(self.data.name(place).and_then(|name| symbol_of(name, false)).map(Into::into));
             }
             told.is_open |= loaded.is_open;
@@ -299,19 +301,22 @@ impl Reader<'_, '_, '_> {
     }
 }
 
-/// An instruction has no more bytes than that (Intel SDM, volume 2, 2.3.11), and so many before its last.
-const INSTRUCTION_BYTES: u64 = 14;
-
 /// A finder whose address is taken: what it is told then, nobody can tell.
 fn taken(name: &str, gives: Gives, at: Place) -> Lookup {
     Lookup { by: name.into(), gives, is_by_pointer: true, names: Vec::new(), is_open: true, at }
 }
+
+/// What stands before a function, or leads to it (`CONFIG_FUNCTION_PADDING`, `CONFIG_CFI`, `include/linux/export-internal.h`, 7.2).
+const BESIDE: [&str; 3] = ["__pfx_", "__cfi_", "__ksymtab_"];
 
 /// What is looked up by a name that a call passes: a module's name may stand before it (`kallsyms_lookup_name()`), and a
 /// distance behind it (`kprobe_addr()`). Nothing if no symbol could be called so.
 pub(super) fn symbol_of(name: &str, is_pattern: bool) -> Option<&str> {
     let name = name.rsplit_once(':').map_or(name, |(_, symbol)| symbol);
     let name = name.split_once('+').map_or(name, |(symbol, _)| symbol);
+    // What the compiler, the linker or the kernel's build made of a function, or beside it, is called after that.
+    let name = name.split_once('.').map_or(name, |(symbol, _)| symbol);
+    let name = BESIDE.iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name);
     let fits = |c: char| {
         c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '$') || (is_pattern && matches!(c, '*' | '?' | '[' | ']'))
     };

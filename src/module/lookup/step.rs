@@ -74,6 +74,19 @@ pub(super) enum Effect {
     MayWrite(Register, Source),
     /// As many bytes as an address has.
     Stores(Memory, Source),
+    /// So many bytes, which make no address: what then is there nobody can tell.
+    Spoils(Memory, u8),
+}
+
+impl Effect {
+    /// The memory that it writes, and where that comes from.
+    pub(super) fn parts(&self) -> (Option<Memory>, Source) {
+        match *self {
+            Self::Writes(_, source) | Self::MayWrite(_, source) => (None, source),
+            Self::Stores(memory, source) => (Some(memory), source),
+            Self::Spoils(memory, _) => (Some(memory), Source::Unknown),
+        }
+    }
 }
 
 /// Whom an instruction calls.

@@ -211,8 +211,33 @@ impl<'f, 'e, 'd> Follow<'f, 'e, 'd> {
                 is_known |= self.store_on_stack(index, slot, rest);
             }
         }
+        self.found.is_open |= self.is_slot_handed_out(step, slot);
         // It is put there by nobody who was seen: who called, say.
         self.found.is_open |= !is_known;
+    }
+
+    /// Whether the function that a step is in hands others the address of just this place on the stack.
+    fn is_slot_handed_out(&self, step: usize, slot: Slot) -> bool {
+        let program = self.program;
+        let steps = program.function_of_step(step);
+        let is_it = |index: usize, effect: &Effect| match *effect {
+            Effect::Writes(_, Source::Address(Memory { base: Base::Register(base), offset: Some(offset) })) => {
+                if base == program.calling.stack {
+                    Slot { since: program.stack_since(index), offset } == slot
+                } else {
+                    offset != 0 && self.nested(index, base, Some(offset)).slots.contains(&slot)
+                }
+            }
+            _ => false,
+        };
+        let takes = |index: usize| {
+            program.steps.get(index).is_some_and(|step| step.effects.iter().any(|effect| is_it(index, effect)))
+        };
+        self.nested < NESTED
+            && steps.clone().any(takes)
+            && steps
+                .clone()
+                .any(|index| !program.is_copy(index) && self.hands_out(index, |values| values.slots.contains(&slot)))
     }
 
     /// Goes on with what a step stores into a place on the stack; whether it does.
@@ -221,18 +246,26 @@ impl<'f, 'e, 'd> Follow<'f, 'e, 'd> {
         let mut stores = false;
         let Some(step) = program.steps.get(index) else { return stores };
         for effect in &step.effects {
-            let Effect::Stores(Memory { base: Base::Register(base), offset }, source) = *effect else { continue };
-            let is_before = |begin: &Slot| begin.since == slot.since && begin.offset <= slot.offset;
-            let is_there = match offset {
-                Some(at) if base == program.calling.stack => {
-                    Slot { since: program.stack_since(index), offset: at } == slot
-                }
-                _ if self.nested == NESTED => false,
-                Some(at) => self.nested(index, base, Some(at)).slots.contains(&slot),
-                // Anywhere behind.
-                None => self.nested(index, base, Some(0)).slots.iter().any(is_before),
+            let (Some(Memory { base: Base::Register(base), offset }), source) = effect.parts() else { continue };
+            let is_whole = matches!(effect, Effect::Stores(..));
+            let put = |at: Slot| {
+                let of_it = at.since == slot.since;
+                of_it.then(|| put(effect, at.offset, slot.offset, program.word_bytes())).flatten()
             };
-            if is_there {
+            let put = match offset {
+                Some(at) if base == program.calling.stack => {
+                    put(Slot { since: program.stack_since(index), offset: at })
+                }
+                _ if self.nested == NESTED => None,
+                Some(at) => self.nested(index, base, Some(at)).slots.into_iter().find_map(put),
+                // Anywhere behind.
+                None => {
+                    let is_before = |begin: &Slot| begin.since == slot.since && begin.offset <= slot.offset;
+                    let to = self.nested(index, base, Some(0));
+                    to.slots.iter().any(is_before).then_some(source).filter(|_| is_whole)
+                }
+            };
+            if let Some(source) = put {
                 stores = true;
                 self.resolve(index, source, rest);
             }
@@ -264,6 +297,32 @@ impl<'f, 'e, 'd> Follow<'f, 'e, 'd> {
         nested.register(step, register, &[Op::Add(offset)])
     }
 
+    /// The address that a source is before a step, followed on its own.
+    fn address(&self, step: usize, source: Source) -> Values {
+        match source {
+            Source::Address(Memory { base: Base::Register(register), offset }) => self.nested(step, register, offset),
+            Source::Address(memory) => Values { places: memory.place().into_iter().collect(), ..Values::default() },
+            _ => Values::default(),
+        }
+    }
+
+    /// Whether a step hands others, of whom nothing is known, an address that is one of these.
+    fn hands_out(&self, step: usize, is_one: impl Fn(&Values) -> bool) -> bool {
+        let program = self.program;
+        program.calls_others(step)
+            && program
+                .calling
+                .arguments
+                .iter()
+                .any(|register| program.hands_over(step, *register) && is_one(&self.nested(step, *register, Some(0))))
+    }
+
+    /// Whether the address of a name stands at a place before the module runs.
+    fn holds_name(&self, place: Place) -> bool {
+        let Some(Referent::Place(name)) = self.data.pointer(place) else { return false };
+        !self.data.is_code(name) && self.data.name(name).is_some()
+    }
+
     /// Goes on from a step to those before it.
     fn go_back(&mut self, sought: &Sought) {
         let program = self.program;
@@ -272,6 +331,10 @@ impl<'f, 'e, 'd> Follow<'f, 'e, 'd> {
         for before in program.before(sought.step) {
             is_first = false;
             self.through(before, sought.register, &sought.ops);
+        }
+        for instead in program.instead(sought.step) {
+            is_first = false;
+            self.seek(*instead, sought.register, sought.ops.clone());
         }
         if program.is_entry(step.at) {
             self.enter(step.at, sought.register, &sought.ops);
@@ -304,6 +367,7 @@ impl<'f, 'e, 'd> Follow<'f, 'e, 'd> {
         let mut seen = BTreeSet::from([entry]);
         let mut open = vec![entry];
         while let Some(function) = open.pop() {
+            self.found.is_open |= program.is_switched(function);
             for index in program.steps_of(function) {
                 let Some(step) = program.steps.get(index) else { continue };
                 if step.returns {
@@ -413,8 +477,10 @@ impl<'f, 'e, 'd> Follow<'f, 'e, 'd> {
         if self.data.may_change(place) && self.program.open.contains(&object.0) {
             self.found.is_open = true;
         }
+        // Of a table only some fields may be meant: what it holds of others is mostly a function.
+        let may_be_meant = |to: &Referent| !rest.is_empty() || !matches!(to, Referent::Import(_));
         let held: Vec<Referent> = if anywhere {
-            self.data.all_in(object).map(|(_, to)| to).collect()
+            self.data.all_in(object).map(|(_, to)| to).filter(may_be_meant).collect()
         } else {
             self.data.pointer(place).into_iter().collect()
         };
@@ -432,12 +498,12 @@ impl<'f, 'e, 'd> Follow<'f, 'e, 'd> {
         if self.data.is_parameter(place) || (anywhere && self.data.is_parameter(object.0)) {
             self.found.is_open = true;
         }
-        let range = if anywhere { object } else { (place, place.offset.saturating_add(1)) };
+        let (begin, end) = if anywhere { object } else { (place, place.offset.saturating_add(1)) };
         if !self.program.spend(1 + self.program.loose_stores.len() / STEPS_PER_VALUE) {
             self.found.is_open = true;
             return;
         }
-        for stored in self.stores(range, object) {
+        for stored in self.stores(&Part { begin, end, object, is_one: !anywhere }) {
             match stored {
                 Stored::Value(step, source) => self.resolve(step, source, rest),
                 Stored::Copy(step, from, offset) => self.copied(step, from, offset, rest),
@@ -446,45 +512,55 @@ impl<'f, 'e, 'd> Follow<'f, 'e, 'd> {
     }
 
     /// What the code stores into a part of an object.
-    fn stores(&self, (begin, end): (Place, u64), object: (Place, u64)) -> Vec<Stored> {
-        let end = Place { offset: end.max(begin.offset), ..begin };
-        let of = |index: usize| {
-            let step = self.program.steps.get(index);
-            step.into_iter().flat_map(|step| &step.effects).filter_map(|effect| match effect {
-                Effect::Stores(memory, source) => Some((*memory, *source)),
-                _ => None,
-            })
-        };
-        let named = self.program.stores.range(begin..end).flat_map(|(_, steps)| steps);
-        let mut stores: Vec<Stored> =
-            named.flat_map(|index| of(*index).map(|(_, source)| Stored::Value(*index, source))).collect();
+    fn stores(&self, part: &Part) -> Vec<Stored> {
+        let mut stores = self.named_stores(part);
         if self.nested == NESTED {
             return stores;
         }
-        // Those who take its address may store by that, or hand it to others who do.
+        let of = |index: usize| self.program.steps.get(index).into_iter().flat_map(|step| &step.effects);
+        // Those who take its address may store by that, or hand it to others who do; who gets the address of just this may put
+        // there what nobody can tell.
+        let Part { object, begin, .. } = *part;
         let whole = object.0..Place { offset: object.1.max(object.0.offset), ..object.0 };
-        let users = self.program.uses.range(whole).flat_map(|(_, steps)| steps);
+        let users = || self.program.uses.range(whole.clone()).flat_map(|(_, steps)| steps);
+        let is_this = |place: &Place| self.is_just(part, *place);
+        let takes = |effect: &Effect| match effect.parts().1 {
+            Source::Address(memory) => memory.place().as_ref().is_some_and(is_this),
+            _ => false,
+        };
+        let is_taken = users().any(|index| of(*index).any(takes));
         let functions: BTreeSet<Place> =
-            users.filter_map(|index| self.program.function(self.program.steps.get(*index)?.at)).collect();
+            users().filter_map(|index| self.program.function(self.program.steps.get(*index)?.at)).collect();
         let functions = self.program.reached(functions);
         for &index in &self.program.loose_stores {
             let function = self.program.steps.get(index).and_then(|step| self.program.function(step.at));
             if !function.is_some_and(|function| functions.contains(&function)) {
                 continue;
             }
-            for (memory, source) in of(index) {
-                let Base::Register(register) = memory.base else { continue };
-                let to = self.nested(index, register, memory.offset);
-                let hits = |place: &Place| (begin..end).contains(place);
-                let within = |place: &Place| self.data.object(*place).0 == object.0;
-                if to.places.iter().any(hits) || to.within.iter().any(within) {
-                    stores.push(Stored::Value(index, source));
+            for effect in of(index) {
+                let (Some(memory), source) = effect.parts() else { continue };
+                let (Base::Register(register), is_whole) = (memory.base, matches!(effect, Effect::Stores(..))) else {
+                    continue;
+                };
+                if !is_whole && memory.offset.is_none() {
+                    continue;
                 }
+                let to = self.nested(index, register, memory.offset);
+                let is_away = || self.address(index, source).places.iter().any(is_this);
+                if is_taken && is_whole && to.is_open && is_away() {
+                    stores.push(Stored::Value(index, Source::Unknown));
+                }
+                let put = to.places.iter().find_map(|place| self.put_into(part, effect, *place));
+                let is_within = || is_whole && to.within.iter().any(|place| self.data.object(*place).0 == object.0);
+                stores.extend(put.or_else(|| is_within().then_some(source)).map(|source| Stored::Value(index, source)));
             }
         }
         for index in functions.iter().flat_map(|function| self.program.steps_of(*function)) {
             let [to, from, ..] = self.program.calling.arguments else { continue };
             if !self.program.is_copy(index) {
+                if is_taken && self.hands_out(index, |values| values.places.iter().any(is_this)) {
+                    stores.push(Stored::Value(index, Source::Unknown));
+                }
                 continue;
             }
             for place in self.nested(index, *to, Some(0)).places {
@@ -497,6 +573,74 @@ impl<'f, 'e, 'd> Follow<'f, 'e, 'd> {
         }
         stores
     }
+
+    /// What the code stores there by its name.
+    fn named_stores(&self, part: &Part) -> Vec<Stored> {
+        let Part { begin, end, object, .. } = *part;
+        let before = Place { offset: begin.offset.saturating_sub(u64::from(u8::MAX)).min(object.0.offset), ..begin };
+        let behind = Place { offset: end.max(begin.offset.saturating_add(self.program.word)), ..begin };
+        let mut stores: Vec<Stored> = Vec::new();
+        for (passed, (place, steps)) in (1..).zip(self.program.stores.range(before..behind)) {
+            if passed % STEPS_PER_VALUE == 0 && !self.program.spend(1) {
+                stores.extend(steps.first().map(|index| Stored::Value(*index, Source::Unknown)));
+                break;
+            }
+            for index in steps {
+                let effects = self.program.steps.get(*index).into_iter().flat_map(|step| &step.effects);
+                for effect in effects {
+                    let (Some(memory), source) = effect.parts() else { continue };
+                    let is_whole = matches!(effect, Effect::Stores(..));
+                    let put = match memory.offset {
+                        _ if memory.place() != Some(*place) => None,
+                        Some(_) => self.put_into(part, effect, *place),
+                        // Anywhere behind.
+                        None if *place <= begin && self.data.object(*place).0 == object.0 => Some(source),
+                        None => self.put_into(part, effect, *place),
+                    };
+                    // Of bytes that a register tells it does not show which they are.
+                    let put = put.filter(|_| is_whole || memory.offset.is_some());
+                    stores.extend(put.map(|source| Stored::Value(*index, source)));
+                }
+            }
+        }
+        stores
+    }
+
+    /// What a store at a place puts into a part of an object.
+    fn put_into(&self, part: &Part, effect: &Effect, place: Place) -> Option<Source> {
+        let Part { begin, end, is_one, .. } = *part;
+        let number = |place: Place| i64::try_from(place.offset).unwrap_or(i64::MAX);
+        let is_within = (begin..Place { offset: end.max(begin.offset), ..begin }).contains(&place);
+        match *effect {
+            Effect::Stores(_, source) if is_within => Some(source),
+            // Of several words those where something stands.
+            Effect::Spoils(_, bytes) if !is_one => {
+                let first = Place { offset: place.offset.saturating_sub(self.program.word - 1), ..place };
+                let behind = place.offset.saturating_add(bytes.into());
+                let stands = || self.data.all_in((first, behind)).next().is_some();
+                (is_within && stands()).then_some(Source::Unknown)
+            }
+            _ if place.section != begin.section => None,
+            _ => put(effect, number(place), number(begin), self.program.word_bytes()),
+        }
+    }
+
+    /// Whether a place is just what is loaded, or the begin of an array of names.
+    fn is_just(&self, part: &Part, place: Place) -> bool {
+        let Part { begin, end, object, is_one } = *part;
+        let is_of_it = (begin..Place { offset: end.max(begin.offset), ..begin }).contains(&place) || place == object.0;
+        is_of_it && (is_one && place == begin || self.holds_name(place))
+    }
+}
+
+/// A part of an object that is loaded.
+struct Part {
+    begin: Place,
+    /// In bytes of the section.
+    end: u64,
+    object: (Place, u64),
+    /// Whether it is one word.
+    is_one: bool,
 }
 
 /// What is put into an object.
@@ -505,6 +649,17 @@ enum Stored {
     Value(usize, Source),
     /// By a call, what is so many bytes behind where a register leads to before it.
     Copy(usize, Register, i64),
+}
+
+/// What a store that begins at one place puts into the word that begins at another.
+fn put(effect: &Effect, at: i64, begin: i64, word: i64) -> Option<Source> {
+    let overlaps = |bytes: i64| at < begin.saturating_add(word) && begin < at.saturating_add(bytes);
+    match *effect {
+        Effect::Stores(_, source) if at == begin => Some(source),
+        Effect::Stores(..) => overlaps(word).then_some(Source::Unknown),
+        Effect::Spoils(_, bytes) => overlaps(bytes.into()).then_some(Source::Unknown),
+        Effect::Writes(..) | Effect::MayWrite(..) => None,
+    }
 }
 
 /// Operations with numbers added at once.

@@ -7,7 +7,7 @@ use object::elf::SHF_EXECINSTR;
 
 use super::data::Data;
 use super::program::{Extent, Program};
-use super::step::{Base, Effect, Source};
+use super::step::{Base, Effect};
 use super::values::{Follow, Op};
 use crate::module::elf::{Elf, Section, Symbols};
 use crate::module::graph::{Place, THIS_MODULE};
@@ -44,8 +44,7 @@ pub(in crate::module) fn walks_modules(elf: &Elf<'_>, symbols: &Symbols<'_>) -> 
     let functions = program.reached(functions);
     let is_list = |place: &Place| own.contains(&place.section) && list.contains(&place.offset);
     let reads_list = |index: usize, effect: &Effect| {
-        let (Effect::Writes(_, source) | Effect::MayWrite(_, source) | Effect::Stores(_, source)) = effect;
-        let (Source::Loaded(memory) | Source::Address(memory)) = source else { return false };
+        let Some(memory) = effect.parts().1.memory() else { return false };
         let (Base::Register(register), Some(offset)) = (memory.base, memory.offset) else { return false };
         u64::try_from(offset).is_ok_and(|offset| list.contains(&offset)) && {
             let values = Follow::new(&program, &data).register(index, register, &[Op::Add(Some(offset))]);

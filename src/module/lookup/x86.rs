@@ -12,10 +12,15 @@ use crate::module::graph::{Meant, Operands, Referent, x86_operands};
 
 /// The psABI of x86-64, 3.2.3: rdi, rsi, rdx, rcx, r8 and r9.
 pub(super) const CALLING_64: Calling =
-    Calling { arguments: &[7, 6, 2, 1, 8, 9], scratch: &[0, 1, 2, 6, 7, 8, 9, 10, 11], result: 0, stack: 4 };
+    Calling { arguments: &[7, 6, 2, 1, 8, 9], scratch: &[0, 1, 2, 6, 7, 8, 9, 10, 11], result: 0, stack: STACK };
 
 /// `-mregparm=3` (`arch/x86/Makefile`, 7.2): eax, edx and ecx.
-pub(super) const CALLING_32: Calling = Calling { arguments: &[0, 2, 1], scratch: &[0, 1, 2], result: 0, stack: 4 };
+pub(super) const CALLING_32: Calling = Calling { arguments: &[0, 2, 1], scratch: &[0, 1, 2], result: 0, stack: STACK };
+
+const STACK: Register = 4;
+
+/// The most bytes that an instruction writes as one, and tells.
+const WIDEST: usize = 64;
 
 /// Reads a piece of code.
 pub(super) fn read(bits: u32, piece: &mut Piece<'_>, steps: &mut Vec<Step>) {
@@ -24,19 +29,22 @@ pub(super) fn read(bits: u32, piece: &mut Piece<'_>, steps: &mut Vec<Step>) {
     let mut instruction = Instruction::default();
     while decoder.can_decode() {
         decoder.decode_out(&mut instruction);
-        // What is none is jumped over: it goes on behind.
-        if instruction.is_invalid() {
-            continue;
-        }
         let Piece { code, begin, relocations, .. } = piece;
-        let Operands { memory, immediate } = x86_operands(bits, &decoder, &instruction, code, *begin, relocations);
+        let Operands { memory, immediate, is_patched } =
+            x86_operands(bits, &decoder, &instruction, code, *begin, relocations);
         let is_odd = |meant: Option<Meant>| meant.is_some_and(|meant| piece.referent(meant).is_none());
+        let is_number = |meant: Option<Meant>| meant.is_some_and(|meant| piece.is_number(meant));
         let told = Told {
             memory: memory.and_then(|meant| piece.referent(meant)),
             immediate: immediate.and_then(|meant| piece.referent(meant)),
             is_odd: is_odd(memory) || is_odd(immediate),
+            is_number: is_number(memory) || is_number(immediate),
         };
-        steps.push(machine.step(piece, &instruction, &told));
+        if is_patched || instruction.is_invalid() {
+            steps.push(machine.unread(piece, &instruction, is_patched));
+        } else {
+            steps.push(machine.step(piece, &instruction, &told));
+        }
     }
 }
 
@@ -46,6 +54,8 @@ struct Told {
     immediate: Option<Referent>,
     /// Whether one means something, but no place.
     is_odd: bool,
+    /// Whether one is a number that does not stand there.
+    is_number: bool,
 }
 
 struct Machine {
@@ -56,6 +66,19 @@ struct Machine {
 impl Machine {
     fn word(&self) -> i64 {
         i64::from(self.bits / 8)
+    }
+
+    /// What is no instruction is jumped over: it goes on behind. What the loader makes of one may change any register.
+    fn unread(&self, piece: &Piece<'_>, instruction: &Instruction, is_patched: bool) -> Step {
+        let registers = (0..if self.bits == 64 { 16 } else { 8 }).filter(|register| is_patched && *register != STACK);
+        Step {
+            at: piece.at(instruction.ip()),
+            effects: registers.map(|register| Effect::Writes(register, Source::Unknown)).collect(),
+            calls: None,
+            jump: None,
+            goes_on: true,
+            returns: false,
+        }
     }
 
     fn step(&mut self, piece: &Piece<'_>, instruction: &Instruction, told: &Told) -> Step {
@@ -96,7 +119,10 @@ impl Machine {
     }
 
     fn effects(&mut self, instruction: &Instruction, told: &Told) -> Vec<Effect> {
-        let stack = u8::try_from(Name::RSP.number()).unwrap_or_default();
+        let stack = STACK;
+        if told.is_number {
+            return self.others(instruction, told);
+        }
         let to = (instruction.op_count() > 0 && instruction.op0_kind() == OpKind::Register)
             .then(|| self.whole(instruction.op0_register()))
             .flatten();
@@ -113,10 +139,12 @@ impl Machine {
                 effects
             }
             (Mnemonic::Mov | Mnemonic::Xchg, None) if instruction.op0_kind() == OpKind::Memory => {
-                let stored = self.stored(instruction, told);
                 let places = [Some(Self::memory(instruction, told)), other_base(instruction, told)];
-                let store = |source| places.into_iter().flatten().map(move |memory| Effect::Stores(memory, source));
-                let mut effects: Vec<Effect> = stored.into_iter().flat_map(store).collect();
+                let store = |memory| match self.stored(instruction, told) {
+                    Some(source) => Some(Effect::Stores(memory, source)),
+                    None => spoils(memory, instruction.memory_size().size()),
+                };
+                let mut effects: Vec<Effect> = places.into_iter().flatten().filter_map(store).collect();
                 if instruction.mnemonic() == Mnemonic::Xchg {
                     effects
                         .extend(self.whole(instruction.op1_register()).map(|to| Effect::Writes(to, Source::Unknown)));
@@ -195,15 +223,18 @@ impl Machine {
         let mut stores: Vec<Effect> = Vec::new();
         for memory in info.used_memory().iter().filter(|memory| is_written(memory.access())) {
             let is_string = memory.base() == Name::RDI && is_string(instruction.mnemonic());
-            if is_zero || (!is_string && i64::try_from(memory.memory_size().size()) != Ok(word)) {
+            let size = memory.memory_size().size();
+            if is_zero {
                 continue;
             }
-            let memory = if is_string {
-                Memory { base: Base::Register(number(Name::RDI).unwrap_or_default()), offset: None }
+            if is_string {
+                let base = Base::Register(number(Name::RDI).unwrap_or_default());
+                stores.push(Effect::Stores(Memory { base, offset: None }, Source::Unknown));
+            } else if i64::try_from(size) == Ok(word) {
+                stores.push(Effect::Stores(Self::memory(instruction, told), Source::Unknown));
             } else {
-                Self::memory(instruction, told)
-            };
-            stores.push(Effect::Stores(memory, Source::Unknown));
+                stores.extend(spoils(Self::memory(instruction, told), size));
+            }
         }
         let used = info.used_registers().iter().filter_map(|used| {
             let register = used.register().is_gpr().then(|| number(used.register())).flatten()?;
@@ -238,9 +269,11 @@ impl Machine {
         }
     }
 
-    /// What is stored, if it is as wide as an address.
+    /// What is stored, if it is as wide as an address; or if it is an address of 32 bits, of which all in the kernel have the same
+    /// others.
     fn stored(&self, instruction: &Instruction, told: &Told) -> Option<Source> {
-        let is_wide = i64::try_from(instruction.memory_size().size()) == Ok(self.word());
+        let size = instruction.memory_size().size();
+        let is_wide = i64::try_from(size) == Ok(self.word()) || (size == 4 && told.immediate.is_some());
         is_wide.then(|| self.value(instruction, told, 1))
     }
 
@@ -279,6 +312,12 @@ fn other_base(instruction: &Instruction, told: &Told) -> Option<Memory> {
         && instruction.memory_index() != Name::None;
     let register = number(instruction.memory_index()).filter(|_| is_either)?;
     Some(Memory { base: Base::Register(register), offset: None })
+}
+
+/// What is not as wide as an address makes none.
+fn spoils(memory: Memory, bytes: usize) -> Option<Effect> {
+    let bytes = u8::try_from(bytes.min(WIDEST)).ok()?;
+    (bytes > 0).then_some(Effect::Spoils(memory, bytes))
 }
 
 /// A jump may be a function's last call, if it leads to where one begins: the program knows.

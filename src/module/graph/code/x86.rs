@@ -39,7 +39,7 @@ pub(super) fn read(
         }
         let offset = instruction.ip();
         let branch = branch(&instruction);
-        let Operands { memory, immediate } = operands(bits, &decoder, &instruction, piece, start, relocations);
+        let Operands { memory, immediate, .. } = operands(bits, &decoder, &instruction, piece, start, relocations);
         let is_told = memory.is_some() || immediate.is_some();
         found.extend(memory.map(|meant| {
             let how = branch.or_else(|| read_there(&instruction)).unwrap_or(How::Address);
@@ -74,6 +74,8 @@ pub(in crate::module) struct Operands {
     pub(in crate::module) memory: Option<Meant>,
     /// A number that stands in it, or where it branches to.
     pub(in crate::module) immediate: Option<Meant>,
+    /// Whether one is of no whole operand: what the loader makes of the instruction does not show.
+    pub(in crate::module) is_patched: bool,
 }
 
 /// Takes the relocations of an instruction of a piece of code that begins at a place.
@@ -86,8 +88,8 @@ pub(in crate::module) fn operands(
     relocations: &mut Rest<impl Iterator<Item = Relocation>>,
 ) -> Operands {
     let (offset, next) = (instruction.ip(), instruction.next_ip());
-    let displacement = decoder.get_constant_offsets(instruction);
-    let mut operands = Operands { memory: None, immediate: None };
+    let fields = decoder.get_constant_offsets(instruction);
+    let mut operands = Operands { memory: None, immediate: None, is_patched: false };
     for relocation in up_to(relocations, next) {
         let field = relocation.offset.checked_sub(start).and_then(|at| usize::try_from(at).ok());
         let addend = match relocation.addend {
@@ -97,11 +99,24 @@ pub(in crate::module) fn operands(
         // It counts from the end of the instruction, and the machine's linker from the field.
         let behind = if is_relative(bits, relocation.kind) { next.saturating_sub(relocation.offset) } else { 0 };
         let meant = (relocation, addend.saturating_add(i64::try_from(behind).unwrap_or(0)));
-        let is_memory =
-            displacement.has_displacement() && relocation.offset == offset + displacement.displacement_offset() as u64;
+        let is_at = |begin: usize, bytes: usize| bytes > 0 && relocation.offset == offset + begin as u64;
+        let is_memory = is_at(fields.displacement_offset(), fields.displacement_size());
+        let bytes = if is_memory {
+            fields.displacement_size()
+        } else if is_at(fields.immediate_offset(), fields.immediate_size()) {
+            fields.immediate_size()
+        } else {
+            0
+        };
+        operands.is_patched |= bytes != field_bytes(bits, relocation.kind);
         *(if is_memory { &mut operands.memory } else { &mut operands.immediate }) = Some(meant);
     }
     operands
+}
+
+/// How many bytes a relocation of code writes.
+fn field_bytes(bits: u32, kind: u32) -> usize {
+    if bits == 64 && matches!(elf::RelocationType(kind), elf::R_X86_64_64 | elf::R_X86_64_PC64) { 8 } else { 4 }
 }
 
 /// How an instruction branches to a place that it names.
