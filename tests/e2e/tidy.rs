@@ -28,7 +28,9 @@ fn every_source_names_its_licence_and_ends_with_a_newline() {
         let Some(text) = read(&file) else { continue };
         if sources.contains(&extension) {
             let head: String = text.lines().take(3).collect();
-            let licence = if file.starts_with("testdata/src") { "GPL-2.0-only" } else { "MIT OR Apache-2.0" };
+            // What becomes part of a kernel or of a module.
+            let is_kernels = file.starts_with("testdata/src") || extension == "h";
+            let licence = if is_kernels { "GPL-2.0-only" } else { "MIT OR Apache-2.0" };
             assert!(head.contains(&format!("SPDX-License-Identifier: {licence}")), "{}", file.display());
             assert!(text.ends_with('\n') && !text.ends_with("\n\n"), "{}", file.display());
         }
