@@ -225,7 +225,7 @@ impl Trial {
             "ask who keeps these",
         ];
         let make = self.make(folder, &format!("{variable} modules"));
-        self.layer.see("evdi-dkms fails the build, and is told why", &make, End::Badly, &said, &["LD [M]"])?;
+        self.layer.see("evdi-dkms fails the build, and is told why", &make, End::Badly, &said, &["evdi.ko"])?;
         let symbols = self.layer.sure(&format!(
             "symgate inspect --format json {folder}/evdi.o | grep -o '\"dma_buf_[a-z_]*\"' | sort -u | tr '\\n' ','"
         ))?;
