@@ -17,7 +17,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::read::Asked;
 use crate::limits;
@@ -45,7 +44,7 @@ pub struct Cache {
 
 /// What a file's content is, as far as facts go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Key([u8; 32]);
+pub(super) struct Key(blake3::Hash);
 
 /// What is kept of a module.
 #[derive(Serialize, Deserialize)]
@@ -97,7 +96,7 @@ impl Cache {
     }
 
     fn path(&self, key: Key, is_object: bool) -> PathBuf {
-        let digits: String = key.0.iter().map(|byte| format!("{byte:02x}")).collect();
+        let digits = key.0.to_hex();
         let (first, rest) = digits.split_at(2);
         self.folder.join(READERS).join(first).join(format!("{rest}{}", if is_object { ".o" } else { "" }))
     }
@@ -109,7 +108,7 @@ impl Cache {
         let mut bytes = Vec::with_capacity(usize::try_from(meta.len()).ok()?.saturating_add(1));
         file.read_to_end(&mut bytes).ok()?;
         let (sum, packed) = bytes.split_at_checked(32)?;
-        if *sum != *Sha256::digest(packed) {
+        if *sum != *blake3::hash(packed).as_bytes() {
             return None;
         }
         let Entry { asked, facts } = postcard::from_bytes(packed).ok()?;
@@ -142,7 +141,7 @@ impl Cache {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let temporary = folder.join(format!(".{}-{number}", std::process::id()));
         let written = File::options().write(true).create_new(true).open(&temporary).and_then(|mut file| {
-            file.write_all(&Sha256::digest(&packed))?;
+            file.write_all(blake3::hash(&packed).as_bytes())?;
             file.write_all(&packed)
         });
         written.and_then(|()| fs::rename(&temporary, path)).inspect_err(|_| drop(fs::remove_file(&temporary)))
@@ -188,16 +187,16 @@ impl Cache {
 impl Key {
     /// Of a file that is packed: all of it.
     pub(super) fn of_packed(bytes: &[u8]) -> Self {
-        Self(Sha256::digest(bytes).into())
+        Self(blake3::hash(bytes))
     }
 
     /// Of one that is not: what stands in these places.
     pub(super) fn of_parts(file: &File, parts: &[Range<u64>]) -> Option<Self> {
-        let mut hasher = Sha256::new_with_prefix("parts");
+        let mut hasher = blake3::Hasher::new_derive_key("symgate: a module without its debug info");
         let mut block = vec![0; BLOCK];
         for part in parts {
-            hasher.update(part.start.to_le_bytes());
-            hasher.update(part.end.to_le_bytes());
+            hasher.update(&part.start.to_le_bytes());
+            hasher.update(&part.end.to_le_bytes());
             let mut at = part.start;
             while at < part.end {
                 let size = usize::try_from(part.end - at).unwrap_or(BLOCK).min(BLOCK);
@@ -207,7 +206,7 @@ impl Key {
                 at += size as u64;
             }
         }
-        Some(Self(hasher.finalize().into()))
+        Some(Self(hasher.finalize()))
     }
 }
 
