@@ -126,7 +126,11 @@ impl Gathered {
         among.sort();
         let (mut exports, references) = read_references(&inputs.symvers, &among)?;
         let matters = Matters::new(inputs, named, allowlists, &exports);
-        let asking = |facts: &ModuleFacts, origin: Origin<'_>| matters.asked(&trust, facts, origin);
+        let asking =
+            |facts: &ModuleFacts, origin: Origin<'_>| matters.asked(&trust, facts, origin, trust.believes_claim(facts));
+        // Where the inputs were taken from says nothing of what stands beside them.
+        let asking_beside =
+            |facts: &ModuleFacts, origin: Origin<'_>| matters.asked(&trust, facts, origin, facts.claims_intree());
         // To unpack a kernel image for its keys takes about as long as to read its modules.
         let (facts, keys) = rayon::join(
             || input::read_all(&files, &|facts, path| asking(facts, Origin::File(path))),
@@ -136,7 +140,7 @@ impl Gathered {
             .iter()
             .map(|package| input::read_package(package, &|facts, path| asking(facts, Origin::Package(path, UNTOLD))))
             .collect();
-        let (context, context_listed) = read_context(&inputs.context, &asking)?;
+        let (context, context_listed) = read_context(&inputs.context, &asking_beside)?;
         trust.add_keys(keys?);
         let expand = |pattern: &str| matching(&allowlists.policy, pattern);
         let candidate = |(path, mut facts, source): (String, ModuleFacts, Source)| {
