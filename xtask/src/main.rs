@@ -10,6 +10,7 @@ mod corpus;
 mod drivers;
 mod facades;
 mod fuzz;
+mod integrations;
 mod klp;
 mod messages;
 mod mutate;
@@ -22,7 +23,7 @@ use std::process::ExitCode;
 
 type Task = (&'static str, fn(&[String]) -> Result<(), shell::TaskError>, &'static str);
 
-const TASKS: [Task; 9] = [
+const TASKS: [Task; 10] = [
     ("corpus", corpus::task, "[KERNEL...]  fetch real kernels: 5.10, 6.1, 6.12, newest, or a suite"),
     (
         "oracle",
@@ -49,6 +50,11 @@ const TASKS: [Task; 9] = [
         "drivers",
         drivers::task,
         "[--suite SUITE] [DKMS-PACKAGE...]  build drivers of the archive, with debug info (root, debootstrap)",
+    ),
+    (
+        "integrations",
+        integrations::task,
+        "[--suite SUITE] [NAME...]  try integrations/ in real systems of the suites: dkms (root, debootstrap)",
     ),
     ("bench", bench::task, "[KERNEL...]   time symgate against depmod over them, in pairs"),
     ("fuzz", fuzz::task, "[SECONDS] [TARGET...]  feed each reader what nobody would write"),
