@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::date::Date;
+use super::demand::Demand;
 use super::registration::{Class, Kind, Members, Owes};
 use super::source::Place;
 use super::standing::{Standing, assess};
@@ -47,6 +48,7 @@ pub fn lint(allowlists: &Allowlists, today: Date, tree: Option<&Tree<'_>>) -> Ve
     linter.registrations();
     linter.waivers();
     linter.known();
+    linter.proofs();
     if let Some(tree) = tree {
         linter.against(tree);
     }
@@ -154,6 +156,19 @@ impl Linter<'_> {
             } else if left > LONG {
                 self.say(&waiver.place, format!("the waiver for {} holds for {left} more days", waiver.module));
             }
+        }
+    }
+
+    /// Proofs beside one that says of itself that it asks for nothing.
+    fn proofs(&mut self) {
+        let registered = self.allowlists.entries().map(|entry| (&entry.proof, &entry.place));
+        let waived = self.allowlists.waivers.iter().map(|waiver| (&waiver.proof, &waiver.place));
+        let idle = |proof: &[Demand]| proof.len() > 1 && proof.contains(&Demand::Operator);
+        let places: Vec<&Place> =
+            registered.chain(waived).filter(|(proof, _)| idle(proof)).map(|(_, place)| place).collect();
+        for place in places {
+            let message = "any module of this name meets \"operator\": what else its proof asks for asks for nothing";
+            self.say(place, message);
         }
     }
 

@@ -14,6 +14,7 @@ mod policy;
 mod registration;
 mod source;
 mod standing;
+mod taken_from;
 mod userspace;
 mod waiver;
 
@@ -29,6 +30,7 @@ pub use policy::{Family, Policy, Subsystem};
 pub use registration::{Class, Kind, Members, Owes, Registration, Use};
 pub use source::{Fault, Place, SourceFile};
 pub use standing::{Assessment, Best, Standing, assess, best};
+pub use taken_from::TakenFrom;
 pub use userspace::{Axis, Outcome, Record, Userspace};
 pub use waiver::Waiver;
 

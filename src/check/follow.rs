@@ -53,7 +53,8 @@ pub(super) fn follow<'a>(gathered: &'a Gathered, allowlists: &'a Allowlists, aim
         // Without anything that could prove a name, the claim stands until SG004 has spoken.
         let is_claimed = gathered.trust.leaves_to_claim(facts);
         let registration = allowlists.registrations.get(&name);
-        let meant = registration.filter(|registration| is_claimed || candidate.meets(&registration.proof));
+        let meant =
+            registration.filter(|registration| is_claimed || candidate.meets(&registration.proof, &gathered.trust));
         let is_own = is_claimed || proof.is_some();
         let role = match aim {
             // The kernel's own hands it to the kernel's own.

@@ -36,17 +36,18 @@ impl<'m> Matters<'m> {
         Self { inputs, named, allowlists, memberships, leading: leading(allowlists) }
     }
 
-    /// What is to be done with a module that is read from there.
-    pub(super) fn asked(&self, trust: &Trust, facts: &ModuleFacts, origin: Origin<'_>) -> Asked {
+    /// What is to be done with a module that is read from there; `claims` if its word that it is the kernel's own is believed as far
+    /// as nothing speaks against it.
+    pub(super) fn asked(&self, trust: &Trust, facts: &ModuleFacts, origin: Origin<'_>, claims: bool) -> Asked {
         let Self { inputs, named, allowlists, .. } = self;
         let gets_at_one = self.gets_at_one(facts);
         let needs_proof = gets_at_one || self.is_named(facts) || self.is_dubious(facts);
         let is_placed = || facts.name.as_ref().is_some_and(|name| trust.place(origin, name).is_some());
         // Where nothing could be in its place, what it claims stands.
-        let is_from_elsewhere = || !facts.claims_intree() || (trust.has_places() && !is_placed());
+        let is_from_elsewhere = || !claims || (trust.has_places() && !is_placed());
         let asks_for_content = || facts.name.as_ref().is_some_and(|name| allowlists.asks_for_content(name));
         Asked {
-            cross_check: inputs.cross_check || !facts.claims_intree() || gets_at_one,
+            cross_check: inputs.cross_check || !claims || gets_at_one,
             // What is in its place needs no other proof, unless it is registered by its content; where there are keys, its
             // signature may not be broken all the same.
             digest: inputs.verify_all || (needs_proof && (named.asks_for_keys() || !is_placed() || asks_for_content())),

@@ -137,7 +137,11 @@ impl Gathered {
         among.sort();
         let (mut exports, references) = read_references(&inputs.symvers, &among)?;
         let matters = Matters::new(inputs, named, allowlists, &exports);
-        let asking = |facts: &ModuleFacts, origin: Origin<'_>| matters.asked(&trust, facts, origin);
+        let asking =
+            |facts: &ModuleFacts, origin: Origin<'_>| matters.asked(&trust, facts, origin, trust.believes_claim(facts));
+        // Where the inputs were taken from says nothing of what stands beside them.
+        let asking_beside =
+            |facts: &ModuleFacts, origin: Origin<'_>| matters.asked(&trust, facts, origin, facts.claims_intree());
         // To unpack a kernel image for its keys takes about as long as to read its modules.
         let (facts, keys) = rayon::join(
             || input::read_all(&files, &|facts, path| asking(facts, Origin::File(path)), cache.as_ref()),
@@ -147,7 +151,7 @@ impl Gathered {
             .iter()
             .map(|package| input::read_package(package, &|facts, path| asking(facts, Origin::Package(path, UNTOLD))))
             .collect();
-        let (context, context_listed) = read_context(&inputs.context, &asking, cache.as_ref())?;
+        let (context, context_listed) = read_context(&inputs.context, &asking_beside, cache.as_ref())?;
         if let Some(cache) = &cache {
             cache.trim();
         }

@@ -9,7 +9,7 @@ use clap::ValueEnum;
 use super::Exit;
 use super::common::{CliError, InputArgs, OutputArgs, TrustArgs, today};
 use super::output::{self, ColorChoice, Stream};
-use crate::allowlist::{Date, Lock};
+use crate::allowlist::{Date, Lock, TakenFrom};
 use crate::gate::{Level, Profile, Terms, rules};
 use crate::input::{InputError, InputErrorKind};
 use crate::report::{self, CheckReport};
@@ -35,6 +35,11 @@ pub(super) struct Args {
 
     #[command(flatten)]
     trust: TrustArgs,
+
+    /// The word of whoever runs this that all inputs were taken from there (such as dkms/evdi), for registrations and waivers
+    /// that ask for that; none of them is the kernel's own by its own word then
+    #[arg(long, value_name = "KIND/NAME")]
+    origin: Option<TakenFrom>,
 
     /// How strict, and in which surroundings
     #[arg(long, value_enum, default_value_t, value_name = "PROFILE")]
@@ -124,8 +129,9 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let allowlists = args.input.load_allowlists()?;
     let today = today(args.today, &allowlists)?;
     let overrides = overrides(args, &allowlists.lock)?;
+    let trust = TrustArgs { origin: args.origin.clone(), ..args.trust.clone() };
     args.input.in_pool(|| {
-        let mut gathered = args.input.gather(&args.inputs, &args.trust, &allowlists, true)?;
+        let mut gathered = args.input.gather(&args.inputs, &trust, &allowlists, true)?;
         if args.allow_empty {
             gathered.errors.retain(|error| !matches!(error.kind, InputErrorKind::NoModules));
         } else if gathered.module_files == 0 && gathered.errors.is_empty() && !gathered.empty_list {

@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::Exit;
 use super::output::ColorChoice;
-use crate::allowlist::{Allowlists, Date, LoadError, Origin};
+use crate::allowlist::{Allowlists, Date, LoadError, Origin, TakenFrom};
 use crate::check::{GatherError, Gathered};
 use crate::gate::rules;
 use crate::input::{InputError, Inputs};
@@ -111,6 +111,10 @@ pub(super) struct TrustArgs {
     /// Verify the signatures of all modules, not only of those whose identity matters
     #[arg(long)]
     pub(super) verify_signatures: bool,
+
+    /// Where all that is judged was taken from; only the gate itself asks.
+    #[arg(skip)]
+    pub(super) origin: Option<TakenFrom>,
 }
 
 impl TrustArgs {
@@ -119,6 +123,7 @@ impl TrustArgs {
             builds: self.kernel_build.clone(),
             packages: self.kernel_package.clone(),
             keys: self.trusted_keys.clone(),
+            taken_from: self.origin.clone(),
         }
     }
 }

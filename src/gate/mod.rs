@@ -177,12 +177,12 @@ impl Candidate {
 
     /// Whether it is what a registration or a waiver speaks of, by the proof that this asks for.
     #[must_use]
-    pub fn meets(&self, demands: &[Demand]) -> bool {
+    pub fn meets(&self, demands: &[Demand], trust: &Trust) -> bool {
         let content = self.facts.digests.as_ref().map(|digests| digests.content);
         demands.iter().any(|demand| match demand {
             Demand::Kernel => self.proof.is_some(),
             Demand::Content(hash) => content == Some(*hash),
-            Demand::Operator => true,
+            Demand::Operator | Demand::Origin(_) => demand.is_met_by_word(trust.taken_from.as_ref()),
         })
     }
 }

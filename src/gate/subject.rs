@@ -199,7 +199,18 @@ impl<'a> Subject<'a> {
     /// Whether it is what a registration or a waiver speaks of, by the proof that this asks for.
     #[must_use]
     pub fn meets(&self, demands: &[Demand]) -> bool {
-        self.candidate.meets(demands)
+        self.candidate.meets(demands, self.context.trust)
+    }
+
+    /// What proves that it is what it passes for, in words; nothing where only its name says so, or the operator.
+    #[must_use]
+    pub fn proof(&self) -> Option<String> {
+        let proof = self.candidate.proof.as_ref().map(ToString::to_string);
+        proof.or_else(|| {
+            let origin = self.context.trust.taken_from.clone()?;
+            let told = format!("taken from {origin}, by the caller's word");
+            self.registration?.proof.contains(&Demand::Origin(origin)).then_some(told)
+        })
     }
 
     /// Its registration, where it has proven that it is what is meant.

@@ -2,12 +2,12 @@
 //! Waivers: which finding one covers, and which no longer does.
 
 use super::{AppliedWaiver, Context, Finding, Severity, Subject};
-use crate::allowlist::{Demand, Waiver};
+use crate::allowlist::Waiver;
 use crate::module::ModuleName;
 
 /// Adds the waiver that covers a finding. Returns the one that would but for its date, where none does.
 ///
-/// What can't be read as a module proves nothing, so that only the operator's word or nothing waives it.
+/// What can't be read as a module proves nothing, so that only somebody's word or nothing waives it.
 pub(super) fn apply<'a>(
     context: &Context<'a>,
     subject: Option<&Subject<'_>>,
@@ -18,7 +18,7 @@ pub(super) fn apply<'a>(
     }
     let is_meant = |waiver: &Waiver| match subject {
         Some(subject) => subject.meets(&waiver.proof),
-        None => waiver.proof.contains(&Demand::Operator),
+        None => waiver.proof.iter().any(|demand| demand.is_met_by_word(context.trust.taken_from.as_ref())),
     };
     let covering = context.allowlists.waivers.iter().filter(|waiver| covers(waiver, finding) && is_meant(waiver));
     let waiver = covering.max_by_key(|waiver| waiver.expires)?;

@@ -39,6 +39,9 @@ pub fn check(out: &mut dyn Write, report: &CheckReport<'_>) -> io::Result<()> {
             text::shown(&source.path)
         )?;
     }
+    if let Some(origin) = &report.gathered.trust.taken_from {
+        writeln!(out, "{NOTE}note{NOTE:#}: by the caller's word, all this was taken from {origin}")?;
+    }
     let source = &report.context.allowlists.source;
     if source != "embedded" {
         writeln!(out, "{NOTE}note{NOTE:#}: judged by the allowlists {}", text::shown(source))?;

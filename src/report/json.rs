@@ -25,6 +25,8 @@ struct CheckV1<'a> {
     policy: PolicyV1<'a>,
     references: Vec<ReferenceV1<'a>>,
     trust: Vec<TrustV1<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin: Option<String>,
     summary: SummaryV1,
     coverage: Vec<CoverageV1>,
     modules: Vec<ModuleV1<'a>>,
@@ -239,7 +241,7 @@ impl<'a> ModuleV1<'a> {
             verdict: judgement.verdict,
             registration: judgement.registration().map(ToString::to_string),
             standing: judgement.assessment.as_ref().map(|assessment| assessment.standing),
-            proof: subject.candidate.proof.as_ref().map(ToString::to_string),
+            proof: subject.proof(),
             imports: subject
                 .imports
                 .iter()
@@ -308,6 +310,7 @@ pub fn check(out: &mut dyn Write, report: &CheckReport<'_>) -> io::Result<()> {
             })
             .collect(),
         trust: report.gathered.trust.sources.iter().map(Into::into).collect(),
+        origin: report.gathered.trust.taken_from.as_ref().map(ToString::to_string),
         summary: SummaryV1 {
             modules: sums.modules,
             exports: sums.exports,

@@ -9,7 +9,8 @@ use serde::Serialize;
 use super::json::write_document;
 use super::style::{FAINT, STRONG};
 use crate::allowlist::{
-    Allowlists, Axis, Date, Kind, Members, Owes, Record, Registration, Standing, Userspace, assess, is_pattern,
+    Allowlists, Axis, Date, Demand, Kind, Members, Owes, Record, Registration, Standing, TakenFrom, Userspace, assess,
+    is_pattern,
 };
 use crate::exports::ExportTable;
 use crate::gate::{Candidate, Judgement, Severity};
@@ -210,6 +211,7 @@ pub fn new(
     allowlists: &Allowlists,
     exports: &ExportTable,
     Candidate { path, facts, .. }: &Candidate,
+    taken_from: Option<&TakenFrom>,
 ) -> io::Result<()> {
     let name = facts.name_or_of(path);
     let mut families: Vec<String> = Vec::new();
@@ -234,15 +236,20 @@ pub fn new(
     writeln!(out, "families = [{}]", quoted(&families))?;
     writeln!(out, "# one of: {}", allowlists.policy.subsystem_names().collect::<Vec<_>>().join(", "))?;
     writeln!(out, "subsystem = \"misc\"")?;
-    match &facts.digests {
-        Some(digests) if !facts.claims_intree() => {
+    match (taken_from, &facts.digests) {
+        (Some(origin), _) => {
+            writeln!(out, "# what is taken from there, now and later; only in allowlists of your own")?;
+            writeln!(out, "proof = [{}]", text::quoted(&Demand::Origin(origin.clone()).to_string()))?;
+        }
+        (None, Some(digests)) if !facts.claims_intree() => {
             writeln!(
                 out,
-                "# this very file; \"operator\", in allowlists of your own, if you answer for where it comes from"
+                "# this very file; in allowlists of your own \"origin:KIND/NAME\" for what is taken from there (check \
+                 --origin), or \"operator\" if you answer for where it comes from"
             )?;
             writeln!(out, "proof = [\"sha256:{}\"]", text::digits(&digests.content))?;
         }
-        _ => writeln!(out, "proof = [\"kernel\"]")?,
+        (None, _) => writeln!(out, "proof = [\"kernel\"]")?,
     }
     writeln!(out, "[[module.userspace]]")?;
     writeln!(out, "# the name of a [[userspace]] of userspaces.toml, which has the evidence for each axis:")?;
@@ -262,19 +269,22 @@ pub struct Baseline<'b> {
     pub today: Date,
     /// The last day on which they hold.
     pub expires: Date,
+    /// Where what they are for is taken from, where they are not for very files.
+    pub taken_from: Option<&'b TakenFrom>,
 }
 
 /// Waivers for all that is denied.
 pub fn baseline(out: &mut dyn Write, baseline: &Baseline<'_>, modules: &[Judgement<'_>]) -> io::Result<()> {
-    let Baseline { owner, today, expires } = baseline;
+    let Baseline { owner, today, expires, taken_from } = baseline;
     let mut written: Vec<String> = Vec::new();
     for judgement in modules {
         let subject = &judgement.subject;
-        let proof = match &subject.facts.digests {
-            _ if subject.is_kernels_own() => "kernel".to_owned(),
-            Some(digests) => format!("sha256:{}", text::digits(&digests.content)),
+        let proof = match (taken_from, &subject.facts.digests) {
+            _ if subject.is_kernels_own() => Demand::Kernel,
+            (Some(origin), _) => Demand::Origin((*origin).clone()),
+            (None, Some(digests)) => Demand::Content(digests.content),
             // What could not be hashed proves nothing.
-            None => continue,
+            (None, None) => continue,
         };
         // It can't be waived: a waiver names its module exactly.
         if is_pattern(subject.name.as_str()) {
@@ -299,7 +309,7 @@ pub fn baseline(out: &mut dyn Write, baseline: &Baseline<'_>, modules: &[Judgeme
                 field("key", &text::quoted(key));
             }
             field("symbols", &format!("[{}]", symbols.join(", ")));
-            field("proof", &format!("[{}]", text::quoted(&proof)));
+            field("proof", &format!("[{}]", text::quoted(&proof.to_string())));
             field("reason", &text::quoted(&format!("was there on {today}: {}", finding.message)));
             field("owner", &text::quoted(owner));
             field("expires", &text::quoted(&expires.to_string()));
@@ -311,7 +321,8 @@ pub fn baseline(out: &mut dyn Write, baseline: &Baseline<'_>, modules: &[Judgeme
     }
     writeln!(
         out,
-        "# What symgate would have denied on {today}. Each holds for this very module and these symbols only."
+        "# What symgate would have denied on {today}. Each holds for {} and these symbols only.",
+        if taken_from.is_some() { "what is taken from there" } else { "this very module" }
     )?;
     written.iter().try_for_each(|waiver| write!(out, "{waiver}"))
 }

@@ -17,11 +17,12 @@ pub use keys::KeyError;
 pub use place::PlaceError;
 pub use verify::Verdict;
 
+use crate::allowlist::TakenFrom;
 use crate::input::ModuleFile;
 use crate::module::{ModuleFacts, ModuleName};
 pub use place::Contents;
 
-/// What the caller names as a kernel's own.
+/// What the caller names as a kernel's own, and what he says of what is judged.
 #[derive(Debug, Clone, Default)]
 pub struct Named {
     /// Folders that a kernel was built in, or that its modules are installed in.
@@ -30,6 +31,8 @@ pub struct Named {
     pub packages: Vec<PathBuf>,
     /// Certificates, or kernel images that hold them.
     pub keys: Vec<PathBuf>,
+    /// Where all that is judged was taken from, by the caller's word.
+    pub taken_from: Option<TakenFrom>,
 }
 
 impl Named {
@@ -39,7 +42,7 @@ impl Named {
         !self.keys.is_empty() || self.is_empty()
     }
 
-    /// Whether nothing was named.
+    /// Whether nothing was named as a kernel's own.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.builds.is_empty() && self.packages.is_empty() && self.keys.is_empty()
@@ -111,6 +114,8 @@ impl Keys {
 pub struct Trust {
     /// What it comes from, in the order given.
     pub sources: Vec<Source>,
+    /// Where all that is judged was taken from, by the caller's word.
+    pub taken_from: Option<TakenFrom>,
     keys: Vec<Certificate>,
     places: place::Places,
 }
@@ -175,7 +180,7 @@ impl fmt::Display for Proof {
 impl Trust {
     /// Reads the places that the caller names.
     pub fn of_places(named: &Named) -> Result<Self, TrustError> {
-        let mut trust = Self::default();
+        let mut trust = Self { taken_from: named.taken_from.clone(), ..Self::default() };
         for path in &named.builds {
             trust.places.add_build(path).map_err(|error| failed(path, error))?;
             trust.add_source(path, SourceKind::Build, true);
@@ -203,10 +208,17 @@ impl Trust {
         !self.sources.is_empty()
     }
 
-    /// Whether a module's claim to be the kernel's own stands, because nothing that was named could prove it.
+    /// Whether a module's claim to be the kernel's own stands, because nothing that was named could prove it, and nobody said
+    /// that it was taken from elsewhere.
     #[must_use]
     pub fn leaves_to_claim(&self, facts: &ModuleFacts) -> bool {
-        !self.knows_a_kernel() && facts.claims_intree()
+        !self.knows_a_kernel() && self.believes_claim(facts)
+    }
+
+    /// Whether a module claims to be the kernel's own, and the caller did not say that it was taken from elsewhere.
+    #[must_use]
+    pub fn believes_claim(&self, facts: &ModuleFacts) -> bool {
+        self.taken_from.is_none() && facts.claims_intree()
     }
 
     /// Whether a module is the kernel's own by where it was read from, or by what its signature came to.

@@ -435,7 +435,7 @@ fn a_registration_says_which_proof_it_asks_for() {
     assert_eq!(status("proof = [\"kernel\"]", &real()).status, 1);
     for (proof, message) in [
         ("proof = []", "modules.toml:5:9: it has to ask for some proof"),
-        ("proof = [\"luck\"]", "\"luck\" is no proof; there are kernel, operator and sha256:DIGITS"),
+        ("proof = [\"luck\"]", "\"luck\" is no proof; there are kernel, operator, origin:KIND/NAME and sha256:DIGITS"),
         ("proof = [\"sha256:12\"]", "\"12\" are not the 64 hexadecimal digits of a SHA-256"),
     ] {
         let run = status(proof, &real());

@@ -21,6 +21,7 @@ mod lists;
 mod members;
 mod mutations;
 mod objects;
+mod origins;
 mod reach;
 mod registry;
 mod rpms;

@@ -21,7 +21,7 @@ pub(super) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Init(init::Args),
+    Init(Box<init::Args>),
     Lint(lint::Args),
     List(list::Args),
     Show(show::Args),

@@ -26,15 +26,16 @@ fn check(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
     if !is_of_use || subject.has_proven(registration) {
         return;
     }
+    let trust = subject.context.trust;
     let asks_for_kernel = registration.proof.contains(&Demand::Kernel);
-    let (key, reason, help) = if asks_for_kernel && !subject.context.trust.knows_a_kernel() {
+    // What was taken from elsewhere is the kernel's own by no word, so that it is the module that lacks something.
+    let lacks_a_name = asks_for_kernel && !trust.knows_a_kernel() && trust.taken_from.is_none();
+    let (key, reason, help) = if lacks_a_name {
         let help = "name it: --kernel-build DIR (the kernel's build, or lib/modules/VERSION), --kernel-package FILE, or \
                     --trusted-keys FILE (certificates, or the kernel image)";
-        (Some(NOTHING_NAMED.to_owned()), "nothing was named as the kernel's own".to_owned(), help)
+        (Some(NOTHING_NAMED.to_owned()), "nothing was named as the kernel's own".to_owned(), help.to_owned())
     } else {
-        let help = "if it is the kernel's own, name the build, package or key that it comes from; if it is not, it needs a \
-                    registration of its own in the allowlists of whoever lets it in";
-        (Some("unproven".to_owned()), lack(subject, registration), help)
+        (Some("unproven".to_owned()), lack(subject, registration), way_out(subject, registration))
     };
     let mut symbols: Vec<String> = subject.gets_at().values().flat_map(Access::symbols).collect();
     symbols.sort();
@@ -42,7 +43,7 @@ fn check(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
     drafts.push(Draft {
         key,
         symbols,
-        help: Some(help.to_owned()),
+        help: Some(help),
         decided_by: Some(registration.place.clone()),
         ..Draft::new(
             Weight::Always(Severity::Deny),
@@ -65,11 +66,46 @@ fn lack(subject: &Subject<'_>, registration: &Registration) -> String {
                 lacks.push(format!("it is in no place that was named as the kernel's own, and {}", signature(subject)));
             }
             Demand::Content(_) => lacks.push("its content is another than the registered one".to_owned()),
-            Demand::Operator => {}
+            Demand::Operator | Demand::Origin(_) => {}
         }
+    }
+    if let Some(origins) = origins(registration) {
+        lacks.push(match &subject.context.trust.taken_from {
+            None => format!("nobody said that it was taken from {origins}"),
+            Some(other) => format!("it was taken from {other}, and not from {origins}"),
+        });
     }
     lacks.dedup();
     lacks.join("; ")
+}
+
+/// What can be done about it.
+fn way_out(subject: &Subject<'_>, registration: &Registration) -> String {
+    match (&subject.context.trust.taken_from, origins(registration)) {
+        (Some(other), _) => format!(
+            "if what is taken from {other} may bear this name, too, whoever lets it in can register it with the proof \
+             \"{}\"",
+            Demand::Origin(other.clone())
+        ),
+        (None, Some(origins)) => {
+            format!("if it was taken from there, whoever took it can say so: --origin {origins}")
+        }
+        (None, None) => {
+            "if it is the kernel's own, name the build, package or key that it comes from; if it is not, it needs \
+                         a registration of its own in the allowlists of whoever lets it in"
+                .to_owned()
+        }
+    }
+}
+
+/// Where the registration wants it to be taken from.
+fn origins(registration: &Registration) -> Option<String> {
+    let origin = |demand: &Demand| match demand {
+        Demand::Origin(origin) => Some(origin.to_string()),
+        _ => None,
+    };
+    let origins: Vec<String> = registration.proof.iter().filter_map(origin).collect();
+    (!origins.is_empty()).then(|| origins.join(" or "))
 }
 
 /// What its signature comes to, as a clause.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `integrations/`, tried where it belongs: in a real system of a suite, with that suite's own tools.
 
+mod dkms;
 mod kbuild;
 pub mod layer;
 mod tree;
@@ -12,7 +13,7 @@ const SUITES: [&str; 2] = ["bookworm", "sid"];
 
 type Trial = (&'static str, fn(&str) -> Result<(), TaskError>);
 
-const TRIALS: [Trial; 2] = [("kbuild", kbuild::try_in), (TREE, tree::try_in)];
+const TRIALS: [Trial; 3] = [("kbuild", kbuild::try_in), ("dkms", dkms::try_in), (TREE, tree::try_in)];
 
 /// Builds whole kernels, which is done only if it is asked for.
 const TREE: &str = "tree";
