@@ -78,19 +78,12 @@ pub fn repository() -> PathBuf {
 
 /// Builds symgate as users get it, and returns where the program is.
 pub fn symgate() -> Result<PathBuf, TaskError> {
-    build(&["--release"], "release")
-}
-
-/// Builds symgate for where time does not matter, and returns where the program is.
-pub fn symgate_debug() -> Result<PathBuf, TaskError> {
-    build(&[], "debug")
-}
-
-fn build(options: &[&str], folder: &str) -> Result<PathBuf, TaskError> {
     let root = repository();
     let manifest = root.join("Cargo.toml");
-    let args = ["build", "--quiet", "--manifest-path"].map(OsStr::new).into_iter().chain([manifest.as_os_str()]);
-    output("cargo", args.chain(options.iter().map(OsStr::new)))?;
+    output(
+        "cargo",
+        ["build", "--quiet", "--release", "--manifest-path"].map(OsStr::new).into_iter().chain([manifest.as_os_str()]),
+    )?;
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-    Ok(target.join(folder).join("symgate"))
+    Ok(target.join("release/symgate"))
 }

@@ -27,7 +27,7 @@ const OURS: &str = "symgate";
 pub(super) fn try_in(suite: &str) -> Result<(), TaskError> {
     let layer = Layer::new("dkms", suite)?;
     layer.install("dkms openssl")?;
-    layer.put(&shell::symgate_debug()?, "/usr/bin/symgate")?;
+    layer.put(&shell::symgate()?, "/usr/bin/symgate")?;
     layer.put(&repository().join("integrations/dkms"), "/opt/symgate")?;
     let trial = Trial { release: layer.release()?, layer };
     let version = trial.layer.sure("dkms --version")?;

@@ -20,7 +20,7 @@ const WAIVER: &str = "[[waiver]]\nmodule = \"evdi\"\nfamily = \"dma-buf\"\nrule 
 
 pub(super) fn try_in(suite: &str) -> Result<(), TaskError> {
     let layer = Layer::new("kbuild", suite)?;
-    layer.put(&shell::symgate_debug()?, "/usr/bin/symgate")?;
+    layer.put(&shell::symgate()?, "/usr/bin/symgate")?;
     layer.put(&repository().join("integrations/kbuild"), STEP)?;
     layer.sure(&format!("chmod +x {STEP}/symgate-modpost"))?;
     let trial = Trial { release: layer.release()?, layer };

@@ -21,7 +21,7 @@ const OUT: &str = "/out";
 
 pub(super) fn try_in(suite: &str) -> Result<(), TaskError> {
     let layer = Layer::new("tree", suite)?;
-    layer.put(&shell::symgate_debug()?, "/usr/bin/symgate")?;
+    layer.put(&shell::symgate()?, "/usr/bin/symgate")?;
     layer.put(&repository().join("integrations/kbuild/patches"), "/patches")?;
     layer.put(&repository().join("testdata/src"), "/modules")?;
     layer.install(TOOLS)?;
