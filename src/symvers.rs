@@ -11,6 +11,7 @@ use std::collections::HashSet;
 use std::io::{self, Write};
 
 use memchr::{memchr, memchr_iter};
+use rayon::prelude::*;
 
 use crate::exports::{Class, Export, Provided, USERSPACE_GPL_TYPE};
 
@@ -71,19 +72,55 @@ pub fn looks_like(start: &[u8]) -> bool {
 
 /// Reads a whole `Module.symvers`; the first thing that is wrong with it is an error.
 pub fn parse(text: &[u8]) -> Result<Vec<Provided>, SymversError> {
-    let mut entries = Vec::with_capacity(text.len() / 64);
-    let mut seen = HashSet::with_capacity(text.len() / 64);
     let text = text.strip_suffix(b"\n").unwrap_or(text);
     if text.is_empty() {
-        return Ok(entries);
+        return Ok(Vec::new());
     }
+    let parts: Vec<_> = parts(text, rayon::current_num_threads()).into_par_iter().map(parse_lines).collect();
+    let (mut entries, mut wrong) = (Vec::with_capacity(text.len() / 64), None);
+    for (read, error) in parts {
+        let before = entries.len();
+        entries.extend(read);
+        wrong = error.map(|error| SymversError { line: before + error.line, ..error });
+        if wrong.is_some() {
+            break;
+        }
+    }
+    let mut seen = HashSet::with_capacity(entries.len());
+    // Each line before the first that is wrong is one entry.
+    let twice = entries.iter().position(|provided| !seen.insert(&*provided.export.name));
+    if let Some((index, provided)) = twice.and_then(|index| Some((index, entries.get(index)?))) {
+        let kind = SymversErrorKind::Twice(provided.export.name.to_string());
+        return Err(SymversError { line: index + 1, column: 1, kind });
+    }
+    wrong.map_or(Ok(entries), Err)
+}
+
+/// The same text in about so many parts of whole lines.
+fn parts(text: &[u8], count: usize) -> Vec<&[u8]> {
+    let mut parts = Vec::new();
+    let mut rest = text;
+    let size = text.len() / count.max(1);
+    while let Some(end) = rest.get(size..).and_then(|behind| memchr(b'\n', behind)) {
+        let (part, behind) = rest.split_at(size + end);
+        parts.push(part);
+        rest = behind.get(1..).unwrap_or_default();
+    }
+    parts.push(rest);
+    parts
+}
+
+/// Reads lines up to the first that is wrong.
+fn parse_lines(text: &[u8]) -> (Vec<Provided>, Option<SymversError>) {
+    let mut entries: Vec<Provided> = Vec::with_capacity(text.len() / 64);
     for (index, line) in text.split(|&byte| byte == b'\n').enumerate() {
         let at = |column: usize, kind| SymversError { line: index + 1, column: column + 1, kind };
-        let line = std::str::from_utf8(line).map_err(|error| at(error.valid_up_to(), SymversErrorKind::NotUtf8))?;
-        let Line { export, symbol, module } = parse_line(line).map_err(|(column, kind)| at(column, kind))?;
-        if !seen.insert(symbol) {
-            return Err(at(0, SymversErrorKind::Twice(symbol.to_owned())));
-        }
+        let line = std::str::from_utf8(line).map_err(|error| at(error.valid_up_to(), SymversErrorKind::NotUtf8));
+        let line = line.and_then(|line| parse_line(line).map_err(|(column, kind)| at(column, kind)));
+        let (export, module) = match line {
+            Ok(line) => line,
+            Err(error) => return (entries, Some(error)),
+        };
         // Most lines are of the same provider as the one before.
         let provided = match entries.last() {
             Some(Provided { path, provider, .. }) if **path == *module => {
@@ -93,20 +130,14 @@ pub fn parse(text: &[u8]) -> Result<Vec<Provided>, SymversError> {
         };
         entries.push(provided);
     }
-    Ok(entries)
+    (entries, None)
 }
 
 /// Columns of the newest layout.
 const MOST_COLUMNS: usize = 5;
 
-/// What a line says.
-struct Line<'l> {
-    export: Export,
-    symbol: &'l str,
-    module: &'l str,
-}
-
-fn parse_line(line: &str) -> Result<Line<'_>, (usize, SymversErrorKind)> {
+/// What a line says: the export, and the module's path.
+fn parse_line(line: &str) -> Result<(Export, &str), (usize, SymversErrorKind)> {
     if line.is_empty() {
         return Err((0, SymversErrorKind::EmptyLine));
     }
@@ -155,7 +186,7 @@ fn parse_line(line: &str) -> Result<Line<'_>, (usize, SymversErrorKind)> {
         flags: None,
         declared_userspace_gpl,
     };
-    Ok(Line { export, symbol: symbol.1, module: module.1 })
+    Ok((export, module.1))
 }
 
 /// A CRC; zero is what modpost writes where there is none.
@@ -196,6 +227,25 @@ mod tests {
 
     fn error(text: &[u8]) -> String {
         parse(text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn parts_are_whole_lines_and_all_of_them() {
+        for text in ["a\nbb\nccc\ndddd", "a", "aaaaaaaaa\nb", "\n\n", "a\n\nb\n"] {
+            for count in 0..6 {
+                let joined = parts(text.as_bytes(), count).join(&b'\n');
+                assert_eq!(String::from_utf8(joined).unwrap(), text, "{count}");
+            }
+        }
+        // What is wrong first is told, in whichever part it stands.
+        let line = |number: usize| format!("0x1\tf{number}\tm\tEXPORT_SYMBOL\t\n");
+        let many: String = (0..500).map(line).collect();
+        assert_eq!(parse(many.as_bytes()).unwrap().len(), 500);
+        let twice = many.replace("f499", "f7");
+        assert_eq!(error(twice.as_bytes()), "line 500, column 1: f7 is exported twice");
+        assert!(error(format!("{twice}x\n").as_bytes()).starts_with("line 500,"));
+        let wrong = twice.replace("0x1\tf400", "1\tf400");
+        assert!(error(wrong.as_bytes()).starts_with("line 401, column 1: the CRC"));
     }
 
     #[test]

@@ -8,9 +8,7 @@ use std::sync::OnceLock;
 use serde::Serialize;
 
 use crate::allowlist::{Family, Policy};
-use crate::exports::{
-    Class, Export, ExportTable, KSYM_FLAG_GPL_ONLY, Provided, USERSPACE_GPL_NAMESPACE, USERSPACE_GPL_TYPE,
-};
+use crate::exports::{Class, Export, ExportTable, KSYM_FLAG_GPL_ONLY, Provided, USERSPACE_GPL_TYPE};
 
 /// How far an export is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -149,9 +147,7 @@ pub fn tier(export: &Export, membership: Option<&Membership<'_>>) -> Tier {
 
 /// Whether the export itself says userspace-gpl, by whichever of the three ways.
 pub(crate) fn is_native(policy: &Policy, export: &Export) -> bool {
-    export.declared_userspace_gpl
-        || export.namespace.as_deref() == Some(USERSPACE_GPL_NAMESPACE)
-        || export.flags.is_some_and(|flags| flags & policy.native_kflag != 0)
+    export.is_of_the_tier() || export.flags.is_some_and(|flags| flags & policy.native_kflag != 0)
 }
 
 /// What modpost would write as the type of an export: that of the tier, where the export itself declares it.

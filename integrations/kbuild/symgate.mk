@@ -15,7 +15,16 @@ symgate-modpost := $(dir $(realpath $(lastword $(MAKEFILE_LIST))))symgate-modpos
 override MODPOST = $(symgate-modpost)
 
 # kbuild runs modpost again if its command line has changed: what is linked in behind modpost's back belongs to it here.
-modpost-args += --symgate-link='$(strip $(KBUILD_LDFLAGS_MODULE) $(LDFLAGS_MODULE) $(SYMGATE) $(SYMGATE_FLAGS))'
+symgate-link := $(strip $(KBUILD_LDFLAGS_MODULE) $(LDFLAGS_MODULE) $(SYMGATE) $(SYMGATE_FLAGS))
+modpost-args += --symgate-link='$(subst ','\'',$(symgate-link))'
+
+# They may stand in the Makefile, too.
+ifdef SYMGATE
+export SYMGATE
+endif
+ifdef SYMGATE_FLAGS
+export SYMGATE_FLAGS
+endif
 
 else
 $(warning symgate: this kernel's scripts/Makefile.modpost is older than 6.0; the modules are not checked)

@@ -9,6 +9,7 @@ mod matters;
 mod private;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
@@ -373,7 +374,7 @@ impl Source {
 
 /// What a module itself exports.
 fn provided<'f>(path: &str, facts: &'f ModuleFacts) -> impl Iterator<Item = Provided> + use<'f> {
-    let (provider, path): (_, Box<str>) = (facts.name_or_of(path), provider_path(path).into());
+    let (provider, path): (_, Arc<str>) = (facts.name_or_of(path), provider_path(path).into());
     let exports = facts.exports.iter();
     exports.map(move |export| Provided { export: export.clone(), path: path.clone(), provider: provider.clone() })
 }

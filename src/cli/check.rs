@@ -148,12 +148,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         let kbuild = matches!(args.format, Format::Kbuild);
         // In a build's log the report stands on the same stream, and has said this already.
         output::say_errors(gathered.errors.iter().filter(|error| !(kbuild && error.is_malformed())));
-        let stream = if kbuild { Stream::Stderr } else { Stream::Stdout };
-        output::write(&args.output, stream, &args.inputs, |out| match args.format {
-            Format::Human => report::human::check(out, &report),
-            Format::Kbuild => report::kbuild::check(out, &report),
-            Format::Json => report::json::check(out, &report),
-        })?;
+        // First of all: whoever takes out what is denied has to know it even if nobody can read the report.
         if let Some(path) = &args.list_denied {
             let denied = gathered.denied(&judged);
             let list = OutputArgs { output: Some(path.clone()), color: ColorChoice::Never };
@@ -161,6 +156,12 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
                 denied.iter().try_for_each(|path| writeln!(out, "{path}"))
             })?;
         }
+        let stream = if kbuild { Stream::Stderr } else { Stream::Stdout };
+        output::write(&args.output, stream, &args.inputs, |out| match args.format {
+            Format::Human => report::human::check(out, &report),
+            Format::Kbuild => report::kbuild::check(out, &report),
+            Format::Json => report::json::check(out, &report),
+        })?;
         if args.verbose {
             output::say(&gathered.tell_reading());
         }

@@ -115,6 +115,18 @@ impl Export {
             || (other.namespace.is_some() && self.namespace.is_none())
     }
 
+    /// Whether it is looser than the other, or of no tier where the other is of one by its own word.
+    #[must_use]
+    pub fn is_more_open_than(&self, other: &Self) -> bool {
+        self.is_looser_than(other) || (other.is_of_the_tier() && !self.is_of_the_tier())
+    }
+
+    /// Whether it says itself that it is userspace-gpl, by its type or its namespace.
+    #[must_use]
+    pub fn is_of_the_tier(&self) -> bool {
+        self.declared_userspace_gpl || self.namespace.as_deref() == Some(USERSPACE_GPL_NAMESPACE)
+    }
+
     /// The fourth column of `Module.symvers`.
     #[must_use]
     pub fn symvers_type(&self) -> &'static str {

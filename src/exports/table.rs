@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! One table of who exports what.
 
-use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
 use super::Export;
 use crate::module::ModuleName;
@@ -16,7 +20,7 @@ pub struct Provided {
     /// The export.
     pub export: Export,
     /// `vmlinux`, or a module's path without `.ko`, as `Module.symvers` has it.
-    pub path: Box<str>,
+    pub path: Arc<str>,
     /// The providing module's name, or `vmlinux`. A file name is not an identity, so where the module itself was read
     /// this is the name that it bears.
     pub provider: ModuleName,
@@ -28,11 +32,6 @@ impl Provided {
     pub fn by_path(export: Export, path: &str) -> Self {
         Self { export, path: path.into(), provider: ModuleName::from_path(path) }
     }
-
-    /// Whether somebody else says that it comes from elsewhere, or is more open.
-    fn is_told_otherwise(&self, export: &Export, provider: &ModuleName) -> bool {
-        self.provider != *provider || export.is_looser_than(&self.export)
-    }
 }
 
 /// All exports that are known, each symbol once.
@@ -42,17 +41,21 @@ impl Provided {
 #[derive(Debug, Default)]
 pub struct ExportTable {
     entries: Vec<Provided>,
-    by_name: HashMap<Box<str>, usize>,
+    /// Their places in that, by the names of the symbols.
+    by_name: HashTable<usize>,
+    hasher: RandomState,
     vmlinux: bool,
     modules: bool,
+    /// How many of them the reference tells, which come first.
+    reference: usize,
     /// How many of them the caller's own word for the kernel tells, which come first.
     kernels_own: usize,
     /// What modules export that was told otherwise before, by their paths.
-    redeclared: HashMap<Box<str>, Vec<Export>>,
+    redeclared: HashMap<Arc<str>, Vec<Export>>,
     /// What other people's `Module.symvers` files say that was told otherwise before, in their order.
     claims: Vec<Claim>,
     /// The paths of the modules that export something, by their names.
-    claimed: HashMap<ModuleName, BTreeSet<Box<str>>>,
+    claimed: HashMap<ModuleName, BTreeSet<Arc<str>>>,
 }
 
 /// What a `Module.symvers` says of an export that was told otherwise before.
@@ -76,41 +79,64 @@ pub struct Reference {
 impl ExportTable {
     /// Adds an export, unless the symbol is there already.
     pub fn add(&mut self, provided: Provided) {
-        if let Entry::Vacant(entry) = self.by_name.entry(provided.export.name.clone()) {
-            entry.insert(self.entries.len());
-            self.entries.push(provided);
+        let Self { entries, by_name, hasher, .. } = self;
+        let hash = |name: &str| hasher.hash_one(name);
+        let name = |index: usize| entries.get(index).map_or("", |provided| &*provided.export.name);
+        let symbol = &*provided.export.name;
+        // One look is enough, and no name is kept twice: a kernel has thirty thousand.
+        let entry = by_name.entry(hash(symbol), |&index| name(index) == symbol, |&index| hash(name(index)));
+        if let Entry::Vacant(entry) = entry {
+            entry.insert(entries.len());
+            entries.push(provided);
         }
     }
 
-    /// Adds what a module says itself. What was told before stands: that it comes from somebody else, or more closely held, is kept
-    /// to be told.
+    /// Adds what a module says itself. What the reference says stands; of others the strictest word counts. What is told otherwise is
+    /// kept to be told.
     pub fn add_claim(&mut self, provided: Provided) {
         let Provided { export, path, provider } = &provided;
         self.claimed.entry(provider.clone()).or_default().insert(path.clone());
-        match self.get(&export.name) {
-            Some(first) if first.is_told_otherwise(export, provider) => {
-                self.redeclared.entry(path.clone()).or_default().push(export.clone());
+        if self.is_told_otherwise(&provided) {
+            self.redeclared.entry(path.clone()).or_default().push(export.clone());
+        }
+        self.add_strictest(provided);
+    }
+
+    /// Adds what a `Module.symvers` of other people says, in the same way. It knows nothing of a kernel image that the reference
+    /// tells of.
+    pub fn add_claims(&mut self, file: &str, reference: Reference) {
+        self.modules |= reference.modules;
+        let knows_vmlinux = self.vmlinux;
+        for provided in reference.exports {
+            let is_of_vmlinux = &*provided.path == VMLINUX;
+            if self.is_told_otherwise(&provided) {
+                self.claims.push(Claim { file: file.into(), provided: provided.clone() });
             }
-            Some(_) => {}
-            None => self.add(provided),
+            if is_of_vmlinux && knows_vmlinux {
+                continue;
+            }
+            self.vmlinux |= is_of_vmlinux;
+            self.add_strictest(provided);
         }
     }
 
-    /// Adds what a `Module.symvers` of other people says: what was told before stands, and what is told otherwise is kept to be
-    /// told.
-    pub fn add_claims(&mut self, file: &str, reference: Reference) {
-        self.modules |= reference.modules;
-        for provided in reference.exports {
-            match self.get(&provided.export.name) {
-                Some(first) if first.is_told_otherwise(&provided.export, &provided.provider) => {
-                    self.claims.push(Claim { file: file.into(), provided });
-                }
-                Some(_) => {}
-                None => {
-                    self.vmlinux |= &*provided.path == VMLINUX;
-                    self.add(provided);
-                }
-            }
+    /// Whether an export was told before, and comes from elsewhere or is more open by this word. Where neither is the reference's
+    /// word, any difference counts.
+    fn is_told_otherwise(&self, provided: &Provided) -> bool {
+        let Some(index) = self.index(&provided.export.name) else { return false };
+        let Some(Provided { export: first, provider, .. }) = self.entries.get(index) else { return false };
+        let export = &provided.export;
+        let differs = || first.class != export.class || first.namespace != export.namespace;
+        *provider != provided.provider || export.is_looser_than(first) || (index >= self.reference && differs())
+    }
+
+    /// Adds an export, or puts it in the place of one that is not the reference's and is more open.
+    fn add_strictest(&mut self, provided: Provided) {
+        let index = self.index(&provided.export.name).filter(|index| *index >= self.reference);
+        match index.and_then(|index| self.entries.get_mut(index)) {
+            Some(first) if first.export.is_more_open_than(&provided.export) => *first = provided,
+            Some(_) => {}
+            None => self.add(provided),
         }
     }
 
@@ -134,11 +160,16 @@ impl ExportTable {
     /// Adds what a `Module.symvers` or a kernel image says.
     pub fn add_reference(&mut self, reference: Reference) {
         self.modules |= reference.modules;
+        let Self { entries, by_name, hasher, .. } = self;
+        entries.reserve(reference.exports.len());
+        let hash = |&index: &usize| hasher.hash_one(entries.get(index).map_or("", |provided| &*provided.export.name));
+        by_name.reserve(reference.exports.len(), hash);
         for provided in reference.exports {
             // A module can call itself what it likes; only a reference tells what the kernel image exports.
             self.vmlinux |= &*provided.path == VMLINUX;
             self.add(provided);
         }
+        self.reference = self.entries.len();
     }
 
     /// Takes what is in the table so far for the kernel's own word.
@@ -155,7 +186,8 @@ impl ExportTable {
     /// Where a symbol stands in the table.
     #[must_use]
     pub fn index(&self, symbol: &str) -> Option<usize> {
-        self.by_name.get(symbol).copied()
+        let is_it = |&index: &usize| self.entries.get(index).is_some_and(|provided| *provided.export.name == *symbol);
+        self.by_name.find(self.hasher.hash_one(symbol), is_it).copied()
     }
 
     /// Who offers a symbol, if anybody is known to.

@@ -64,9 +64,12 @@ pub enum CacheError {
         /// Why.
         error: io::Error,
     },
-    /// Everybody could put facts into it.
-    #[error("{}: everybody can write to it, and so decide what a module is taken for", .0.display())]
+    /// Others could put facts into it.
+    #[error("{}: others can write to it, and so decide what a module is taken for", .0.display())]
     Writable(PathBuf),
+    /// It is there for something else.
+    #[error("{}: it is neither empty nor a cache (there is no CACHEDIR.TAG in it)", .0.display())]
+    InUse(PathBuf),
 }
 
 impl Cache {
@@ -74,16 +77,20 @@ impl Cache {
     pub fn open(folder: &Path) -> Result<Self, CacheError> {
         let of_readers = folder.join(READERS);
         let io = |error| CacheError::Io { folder: folder.to_owned(), error };
-        if !folder.exists() {
-            fs::create_dir_all(folder).map_err(io)?;
+        fs::create_dir_all(folder).map_err(io)?;
+        let tag = folder.join("CACHEDIR.TAG");
+        if !tag.is_file() {
+            if fs::read_dir(folder).map_err(io)?.next().is_some() {
+                return Err(CacheError::InUse(folder.to_owned()));
+            }
             // By this backups pass it over (bford.info/cachedir).
-            let tag =
+            let text =
                 "Signature: 8a477f597d28d172789f06886806bc55\n# What symgate has read of modules; it can be deleted.\n";
-            fs::write(folder.join("CACHEDIR.TAG"), tag).map_err(io)?;
+            fs::write(tag, text).map_err(io)?;
         }
         fs::create_dir_all(&of_readers).map_err(io)?;
         for folder in [folder, &of_readers] {
-            if fs::metadata(folder).map_err(io)?.permissions().mode() & 0o002 != 0 {
+            if !is_ours(&fs::metadata(folder).map_err(io)?) {
                 return Err(CacheError::Writable(folder.to_owned()));
             }
         }
@@ -104,7 +111,7 @@ impl Cache {
     /// The facts of a file's content, with what was done with it.
     pub(super) fn get(&self, key: Key, is_object: bool) -> Option<(Asked, ModuleFacts)> {
         let mut file = File::open(self.path(key, is_object)).ok()?;
-        let meta = file.metadata().ok().filter(|meta| meta.len() <= limits::CACHED_BYTES)?;
+        let meta = file.metadata().ok().filter(|meta| meta.len() <= limits::CACHED_BYTES && is_ours(meta))?;
         let mut bytes = Vec::with_capacity(usize::try_from(meta.len()).ok()?.saturating_add(1));
         file.read_to_end(&mut bytes).ok()?;
         let (sum, packed) = bytes.split_at_checked(32)?;
@@ -156,7 +163,9 @@ impl Cache {
 
     fn trim_to(&self, most: u64) {
         let mut files = Vec::new();
-        for entry in walkdir::WalkDir::new(&self.folder).min_depth(3).max_depth(3).into_iter().flatten() {
+        // Of an older version's readers, too.
+        let all = walkdir::WalkDir::new(&self.folder).min_depth(3).max_depth(3).into_iter();
+        for entry in all.flatten().filter(|entry| is_entry(entry.path())) {
             let Ok(meta) = entry.metadata() else { continue };
             let Ok(used) = meta.modified() else { continue };
             let is_temporary = entry.file_name().as_encoded_bytes().starts_with(b".");
@@ -182,6 +191,27 @@ impl Cache {
             }
         }
     }
+}
+
+/// Whether nobody else can write to it: it is of whoever runs this, or of root, and not everybody can.
+fn is_ours(meta: &fs::Metadata) -> bool {
+    // The owner of this is the effective user.
+    let user = fs::metadata("/proc/self").map_or(0, |own| own.uid());
+    meta.permissions().mode() & 0o002 == 0 && [0, user].contains(&meta.uid())
+}
+
+/// Whether a path is one that is written here: `VERSION-READERS/xx/DIGITS`, or a temporary file beside such.
+fn is_entry(path: &Path) -> bool {
+    let mut names = path.iter().rev().map(|name| name.to_str().unwrap_or_default());
+    let (Some(file), Some(first), Some(readers)) = (names.next(), names.next(), names.next()) else { return false };
+    let is_hex = |text: &str, len: usize| text.len() == len && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_temporary = |file: &str| {
+        let numbers = file.strip_prefix('.').and_then(|rest| rest.split_once('-'));
+        numbers.is_some_and(|(process, number)| process.parse::<u32>().is_ok() && number.parse::<usize>().is_ok())
+    };
+    is_hex(first, 2)
+        && readers.rsplit_once('-').is_some_and(|(_, readers)| is_hex(readers, 16))
+        && (is_hex(file.strip_suffix(".o").unwrap_or(file), 62) || is_temporary(file))
 }
 
 impl Key {
@@ -279,8 +309,24 @@ mod tests {
     fn a_folder_that_everybody_can_write_to_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o1777)).unwrap();
+        fs::write(folder.path().join("CACHEDIR.TAG"), "").unwrap();
         assert!(matches!(Cache::open(folder.path()), Err(CacheError::Writable(_))));
+        assert!(matches!(Cache::open(Path::new("testdata/6.1")), Err(CacheError::InUse(_))));
         assert!(matches!(Cache::open(Path::new(MODULE)), Err(CacheError::Io { .. })));
+    }
+
+    #[test]
+    fn what_is_not_a_caches_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::open(folder.path()).unwrap();
+        let others = folder.path().join("project/src");
+        fs::create_dir_all(&others).unwrap();
+        for name in [".env", ".1-1", &"a".repeat(62)] {
+            File::create(others.join(name)).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        }
+        read_module(Path::new(MODULE), &everything, Some(&cache)).unwrap();
+        cache.trim_to(0);
+        assert_eq!(files(&cache).len(), 3);
     }
 
     #[test]

@@ -485,17 +485,33 @@ impl<'d> Elf<'d> {
         self.section_names
     }
 
-    /// What of the file is not the content of a section of debug info, in bytes and in order. Nothing else of the file tells of
-    /// that content, and no two sections share bytes.
+    /// What of the file is not the content of a section of debug info, in bytes and in order. Nothing that is read of a module but
+    /// its debug info is in that content, and no two sections share bytes.
+    ///
+    /// A name alone tells nothing: tables of symbols, names and relocations are found by the numbers of their sections.
     #[must_use]
     pub fn without_debug_info(&self) -> Vec<Range<u64>> {
-        const NAMES: [&[u8]; 4] = [b".debug_", b".zdebug_", b".rela.debug_", b".rel.debug_"];
-        let is_debug = |section: &&Section<'_>| {
-            section.kind != elf::SHT_NOBITS
-                && !section.allocated()
-                && NAMES.iter().any(|name| section.name.starts_with(name))
+        let kept_by = |index: usize| {
+            let links = |section: &Section<'_>| section.link as usize == index && section.kind != elf::SHT_NULL;
+            index == 0 || self.sections.iter().any(links)
         };
-        let mut debug: Vec<_> = self.sections.iter().filter(is_debug).collect();
+        let is_debug = |index: usize, section: &Section<'_>| {
+            section.kind == elf::SHT_PROGBITS
+                && !section.allocated()
+                && [&b".debug_"[..], b".zdebug_"].iter().any(|name| section.name.starts_with(name))
+                && !kept_by(index)
+        };
+        let content: Vec<bool> =
+            self.sections.iter().enumerate().map(|(index, section)| is_debug(index, section)).collect();
+        let is_of_debug = |section: &Section<'_>| {
+            matches!(section.kind, elf::SHT_REL | elf::SHT_RELA)
+                && !section.allocated()
+                && content.get(section.info as usize).copied().unwrap_or_default()
+        };
+        let sections = self.sections.iter().enumerate().filter(|(index, section)| {
+            content.get(*index).copied().unwrap_or_default() || (is_of_debug(section) && !kept_by(*index))
+        });
+        let mut debug: Vec<_> = sections.map(|(_, section)| section).collect();
         debug.sort_by_key(|section| section.offset);
         let mut rest = Vec::new();
         let mut from = 0;

@@ -2,6 +2,7 @@
 //! Module names, compared as the kernel compares them.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 /// kbuild does the same when it names `KBUILD_MODNAME` (`scripts/Makefile.lib:name-fix-token`, 7.2), and the
 /// loader takes the two for one (`kernel/module/main.c:mod_strncmp`, 7.2).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct ModuleName(Box<str>);
+pub struct ModuleName(Arc<str>);
 
 impl ModuleName {
     /// Normalises a name as it stands in a file.

@@ -68,7 +68,8 @@ fn told(context: &Context<'_>, export: &Export) -> Option<String> {
 
 /// Whether it matters to a family who offers this symbol.
 fn is_of_a_family(context: &Context<'_>, export: &Export) -> bool {
-    context.look_up(&export.name).1.is_some() || !context.reach.of(&export.name).is_empty()
+    let is_native = tier::is_native(&context.allowlists.policy, export);
+    is_native || context.look_up(&export.name).1.is_some() || !context.reach.of(&export.name).is_empty()
 }
 
 /// Exports that their own namespace or flag declares userspace-gpl, and their class does not even keep to the GPL.

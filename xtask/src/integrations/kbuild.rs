@@ -77,6 +77,18 @@ impl Trial {
         let make = format!("touch /m/sg_get.ko; {}", self.make("/m", "modules"));
         see("an importer fails the build before it is linked", &make, End::Badly, &refused, &["LD [M]", "\u{1b}"])?;
         see("and no module is left", "ls /m", End::Well, &["sg_get.o"], &["sg_get.ko"])?;
+        let ignoring = format!("{}; ls /m", self.make("/m", "-i modules"));
+        see("nor with -i, which builds the others", &ignoring, End::Well, &["sg_harmless.ko"], &["sg_get.ko"])?;
+        let flags = "sed -i '1i SYMGATE_FLAGS := --warn SG001' /m/Makefile; ";
+        let make = format!("{flags}{}; ls /m", self.make("/m", "modules"));
+        see(
+            "flags may stand in the Makefile",
+            &make,
+            End::Well,
+            &["WARNING: symgate: module sg_get", "sg_get.ko"],
+            &[],
+        )?;
+        self.layer.sure("sed -i 1d /m/Makefile")?;
         let single = self.make("/m", "sg_get.ko");
         see("as a single target, too", &single, End::Badly, &refused[..1], &[])?;
         see("clean takes all away", &self.make("/m", "clean && ls -a /m"), End::Well, &[], &["sg_get.o", "symvers"])?;
