@@ -140,11 +140,11 @@ impl Cache {
     }
 
     fn write(&self, path: &Path, entry: &Entry<&ModuleFacts>) -> io::Result<()> {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let packed = postcard::to_stdvec(entry).map_err(io::Error::other)?;
         let folder = path.parent().unwrap_or(&self.folder);
         fs::create_dir_all(folder)?;
         // Nobody else has this name: not another run, and not another thread of this one.
-        static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let temporary = folder.join(format!(".{}-{number}", std::process::id()));
         let written = File::options().write(true).create_new(true).open(&temporary).and_then(|mut file| {

@@ -9,7 +9,7 @@ use crate::corpus;
 use crate::shell::{TaskError, symgate};
 
 /// How many modules.
-const COUNTS: [usize; 3] = [500, 4000, 40_000];
+const COUNTS: [u32; 3] = [500, 4000, 40_000];
 
 /// Runs of each, of which the median counts.
 const RUNS: usize = 3;
@@ -24,7 +24,7 @@ pub(super) fn task() -> Result<(), TaskError> {
     println!("{:>8} {:>9} {:>13} {:>9}", "modules", "s", "ms / 1000", "MiB");
     for count in COUNTS {
         let tree = folder.path().join(count.to_string());
-        for (index, module) in modules.iter().cycle().take(count).enumerate() {
+        for (index, module) in modules.iter().cycle().take(count as usize).enumerate() {
             let name = module.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let copies = tree.join((index / modules.len()).to_string());
             fs::create_dir_all(&copies).map_err(TaskError::io(&copies))?;
@@ -43,7 +43,7 @@ pub(super) fn task() -> Result<(), TaskError> {
         }
         let wall = super::median(runs.iter().map(|run| run.wall).collect());
         let peak = super::median(runs.iter().map(|run| run.peak).collect());
-        println!("{count:>8} {wall:>9.3} {:>13.1} {peak:>9.1}", wall * 1e6 / count as f64);
+        println!("{count:>8} {wall:>9.3} {:>13.1} {peak:>9.1}", wall * 1e6 / f64::from(count));
         fs::remove_dir_all(&tree).map_err(TaskError::io(&tree))?;
     }
     Ok(())
