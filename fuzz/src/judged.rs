@@ -39,7 +39,7 @@ pub fn judge(allowlists: &Allowlists, facts: &ModuleFacts, profile: Profile) {
     let judgement = context.judge(module);
     denied_or_allowed(&judgement);
     inspected(&judgement);
-    let judged = Judged { modules: vec![judgement], unreadable: Vec::new() };
+    let judged = Judged { modules: vec![judgement], others: Vec::new() };
     reported(&CheckReport {
         context: &context,
         gathered: &gathered,
@@ -87,6 +87,7 @@ fn gathered(facts: &ModuleFacts) -> Gathered {
         reach: Reach::default(),
         oracles: Reach::default(),
         sources: Vec::new(),
+        from_cache: 0,
         debug_dirs: DebugDirs::default(),
         debug_errors: Vec::new(),
         packages: Vec::new(),
