@@ -73,14 +73,10 @@ impl Family {
         patterns.chain(spaces).collect()
     }
 
-    fn knows_by_name(&self, symbol: &str) -> bool {
-        self.acquiring.contains(symbol) || self.others.contains(symbol)
-    }
-
     /// Whether the policy says of a member what it does; of one that a later kernel adds it can't.
     #[must_use]
     pub fn knows(&self, symbol: &str) -> bool {
-        self.watch_only || self.knows_by_name(symbol)
+        self.watch_only || self.acquiring.contains(symbol) || self.others.contains(symbol)
     }
 
     /// Whether a symbol is a member by a pattern of its name.

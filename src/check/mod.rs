@@ -290,9 +290,7 @@ impl Gathered {
         let unreadable = malformed.flat_map(|error| context.judge_unreadable(&error.path, &error.kind.to_string()));
         Judged { modules, others: unreadable.chain(context.judge_claims()).collect() }
     }
-}
 
-impl Gathered {
     /// The paths of what is denied: of files on disk as they were found, of members of packages as in the report.
     #[must_use]
     pub fn denied(&self, judged: &Judged<'_>) -> Vec<String> {

@@ -80,12 +80,10 @@ impl ExportTable {
     /// Adds an export, unless the symbol is there already.
     pub fn add(&mut self, provided: Provided) {
         let Self { entries, by_name, hasher, .. } = self;
-        let hash = |name: &str| hasher.hash_one(name);
-        let name = |index: usize| entries.get(index).map_or("", |provided| &*provided.export.name);
         let symbol = &*provided.export.name;
+        let is_it = |index: &usize| entries.get(*index).is_some_and(|entry| *entry.export.name == *symbol);
         // One look is enough, and no name is kept twice: a kernel has thirty thousand.
-        let entry = by_name.entry(hash(symbol), |&index| name(index) == symbol, |&index| hash(name(index)));
-        if let Entry::Vacant(entry) = entry {
+        if let Entry::Vacant(entry) = by_name.entry(hasher.hash_one(symbol), is_it, hash_of(entries, hasher)) {
             entry.insert(entries.len());
             entries.push(provided);
         }
@@ -96,10 +94,11 @@ impl ExportTable {
     pub fn add_claim(&mut self, provided: Provided) {
         let Provided { export, path, provider } = &provided;
         self.claimed.entry(provider.clone()).or_default().insert(path.clone());
-        if self.is_told_otherwise(&provided) {
+        let before = self.index(&export.name);
+        if self.is_told_otherwise(before, &provided) {
             self.redeclared.entry(path.clone()).or_default().push(export.clone());
         }
-        self.add_strictest(provided);
+        self.add_strictest(before, provided);
     }
 
     /// Adds what a `Module.symvers` of other people says, in the same way. It knows nothing of a kernel image that the reference
@@ -109,34 +108,34 @@ impl ExportTable {
         let knows_vmlinux = self.vmlinux;
         for provided in reference.exports {
             let is_of_vmlinux = &*provided.path == VMLINUX;
-            if self.is_told_otherwise(&provided) {
+            let before = self.index(&provided.export.name);
+            if self.is_told_otherwise(before, &provided) {
                 self.claims.push(Claim { file: file.into(), provided: provided.clone() });
             }
             if is_of_vmlinux && knows_vmlinux {
                 continue;
             }
             self.vmlinux |= is_of_vmlinux;
-            self.add_strictest(provided);
+            self.add_strictest(before, provided);
         }
     }
 
-    /// Whether an export was told before, and comes from elsewhere or is more open by this word. Where neither is the reference's
-    /// word, any difference counts.
-    fn is_told_otherwise(&self, provided: &Provided) -> bool {
-        let Some(index) = self.index(&provided.export.name) else { return false };
-        let Some(Provided { export: first, provider, .. }) = self.entries.get(index) else { return false };
+    /// Whether an export was told before, in this place, and comes from elsewhere or is more open by this word. Where neither is the
+    /// reference's word, any difference counts.
+    fn is_told_otherwise(&self, before: Option<usize>, provided: &Provided) -> bool {
+        let first = before.and_then(|index| Some((index, self.entries.get(index)?)));
+        let Some((index, Provided { export: first, provider, .. })) = first else { return false };
         let export = &provided.export;
         let differs = || first.class != export.class || first.namespace != export.namespace;
         *provider != provided.provider || export.is_looser_than(first) || (index >= self.reference && differs())
     }
 
-    /// Adds an export, or puts it in the place of one that is not the reference's and is more open.
-    fn add_strictest(&mut self, provided: Provided) {
-        let index = self.index(&provided.export.name).filter(|index| *index >= self.reference);
-        match index.and_then(|index| self.entries.get_mut(index)) {
-            Some(first) if first.export.is_more_open_than(&provided.export) => *first = provided,
-            Some(_) => {}
-            None => self.add(provided),
+    /// Adds an export, or puts it in the place of what was told before if that is not the reference's and is more open.
+    fn add_strictest(&mut self, before: Option<usize>, provided: Provided) {
+        let Some(index) = before else { return self.add(provided) };
+        let others = self.entries.get_mut(index).filter(|_| index >= self.reference);
+        if let Some(first) = others.filter(|first| first.export.is_more_open_than(&provided.export)) {
+            *first = provided;
         }
     }
 
@@ -162,8 +161,7 @@ impl ExportTable {
         self.modules |= reference.modules;
         let Self { entries, by_name, hasher, .. } = self;
         entries.reserve(reference.exports.len());
-        let hash = |&index: &usize| hasher.hash_one(entries.get(index).map_or("", |provided| &*provided.export.name));
-        by_name.reserve(reference.exports.len(), hash);
+        by_name.reserve(reference.exports.len(), hash_of(entries, hasher));
         for provided in reference.exports {
             // A module can call itself what it likes; only a reference tells what the kernel image exports.
             self.vmlinux |= &*provided.path == VMLINUX;
@@ -227,4 +225,9 @@ impl ExportTable {
     pub fn providers(&self) -> HashSet<&ModuleName> {
         self.entries.iter().map(|provided| &provided.provider).collect()
     }
+}
+
+/// The hash of the symbol in a place, as the table of names wants it when it grows.
+fn hash_of(entries: &[Provided], hasher: &RandomState) -> impl Fn(&usize) -> u64 {
+    |index| hasher.hash_one(entries.get(*index).map_or("", |provided| &*provided.export.name))
 }

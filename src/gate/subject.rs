@@ -213,6 +213,12 @@ impl<'a> Subject<'a> {
         })
     }
 
+    /// Whether its name is registered for a family, whatever it has proven.
+    #[must_use]
+    pub fn is_registered_for(&self, family: &str) -> bool {
+        self.registration.is_some_and(|registration| registration.families.contains(family))
+    }
+
     /// Its registration, where it has proven that it is what is meant.
     #[must_use]
     pub fn proven_registration(&self) -> Option<&'a Registration> {

@@ -38,6 +38,8 @@ const BLOCK: usize = 256 << 10;
 #[derive(Debug)]
 pub struct Cache {
     folder: PathBuf,
+    /// The effective user.
+    user: u32,
     found: AtomicUsize,
     kept: AtomicUsize,
 }
@@ -89,12 +91,14 @@ impl Cache {
             fs::write(tag, text).map_err(io)?;
         }
         fs::create_dir_all(&of_readers).map_err(io)?;
+        // That is who this belongs to.
+        let user = fs::metadata("/proc/self").map_or(0, |own| own.uid());
         for folder in [folder, &of_readers] {
-            if !is_ours(&fs::metadata(folder).map_err(io)?) {
+            if !is_of(user, &fs::metadata(folder).map_err(io)?) {
                 return Err(CacheError::Writable(folder.to_owned()));
             }
         }
-        Ok(Self { folder: folder.to_owned(), found: AtomicUsize::default(), kept: AtomicUsize::default() })
+        Ok(Self { folder: folder.to_owned(), user, found: AtomicUsize::default(), kept: AtomicUsize::default() })
     }
 
     /// How many modules' facts were found in it.
@@ -111,7 +115,7 @@ impl Cache {
     /// The facts of a file's content, with what was done with it.
     pub(super) fn get(&self, key: Key, is_object: bool) -> Option<(Asked, ModuleFacts)> {
         let mut file = File::open(self.path(key, is_object)).ok()?;
-        let meta = file.metadata().ok().filter(|meta| meta.len() <= limits::CACHED_BYTES && is_ours(meta))?;
+        let meta = file.metadata().ok().filter(|meta| meta.len() <= limits::CACHED_BYTES && is_of(self.user, meta))?;
         let mut bytes = Vec::with_capacity(usize::try_from(meta.len()).ok()?.saturating_add(1));
         file.read_to_end(&mut bytes).ok()?;
         let (sum, packed) = bytes.split_at_checked(32)?;
@@ -193,10 +197,8 @@ impl Cache {
     }
 }
 
-/// Whether nobody else can write to it: it is of whoever runs this, or of root, and not everybody can.
-fn is_ours(meta: &fs::Metadata) -> bool {
-    // The owner of this is the effective user.
-    let user = fs::metadata("/proc/self").map_or(0, |own| own.uid());
+/// Whether it is of this user or of root, and not everybody can write to it.
+fn is_of(user: u32, meta: &fs::Metadata) -> bool {
     meta.permissions().mode() & 0o002 == 0 && [0, user].contains(&meta.uid())
 }
 

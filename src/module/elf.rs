@@ -5,6 +5,7 @@
 //! lies inside the file, that indices are in range, that strings end.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::ops::Range;
 
 use memchr::memchr;
@@ -491,25 +492,21 @@ impl<'d> Elf<'d> {
     /// A name alone tells nothing: tables of symbols, names and relocations are found by the numbers of their sections.
     #[must_use]
     pub fn without_debug_info(&self) -> Vec<Range<u64>> {
-        let kept_by = |index: usize| {
-            let links = |section: &Section<'_>| section.link as usize == index && section.kind != elf::SHT_NULL;
-            index == 0 || self.sections.iter().any(links)
+        let linked: HashSet<u32> =
+            self.sections.iter().filter(|section| section.kind != elf::SHT_NULL).map(|section| section.link).collect();
+        let may_go = |index: usize, section: &Section<'_>| {
+            !section.allocated() && u32::try_from(index).is_ok_and(|index| index != 0 && !linked.contains(&index))
         };
-        let is_debug = |index: usize, section: &Section<'_>| {
+        let is_content = |(index, section): (usize, &Section<'_>)| {
             section.kind == elf::SHT_PROGBITS
-                && !section.allocated()
                 && [&b".debug_"[..], b".zdebug_"].iter().any(|name| section.name.starts_with(name))
-                && !kept_by(index)
+                && may_go(index, section)
         };
-        let content: Vec<bool> =
-            self.sections.iter().enumerate().map(|(index, section)| is_debug(index, section)).collect();
-        let is_of_debug = |section: &Section<'_>| {
-            matches!(section.kind, elf::SHT_REL | elf::SHT_RELA)
-                && !section.allocated()
-                && content.get(section.info as usize).copied().unwrap_or_default()
-        };
+        let content: Vec<bool> = self.sections.iter().enumerate().map(is_content).collect();
+        let is_content = |index: usize| content.get(index).copied().unwrap_or_default();
         let sections = self.sections.iter().enumerate().filter(|(index, section)| {
-            content.get(*index).copied().unwrap_or_default() || (is_of_debug(section) && !kept_by(*index))
+            let relocates = matches!(section.kind, elf::SHT_REL | elf::SHT_RELA) && is_content(section.info as usize);
+            is_content(*index) || (relocates && may_go(*index, section))
         });
         let mut debug: Vec<_> = sections.map(|(_, section)| section).collect();
         debug.sort_by_key(|section| section.offset);

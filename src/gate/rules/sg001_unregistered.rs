@@ -19,7 +19,7 @@ fn check(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
         // Of what it finds while it runs SG009 speaks.
         imports.retain(|import| !import.is_found());
         let registration = subject.registration;
-        if imports.is_empty() || registration.is_some_and(|registration| registration.families.contains(family)) {
+        if imports.is_empty() || subject.is_registered_for(family) {
             continue;
         }
         let symbols: Vec<_> = imports.iter().map(|import| import.describe()).collect();

@@ -21,7 +21,7 @@ fn check(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
         // Of what it finds while it runs SG009 speaks.
         let access = access.part(false);
         let registration = subject.registration;
-        let is_registered = registration.is_some_and(|registration| registration.families.contains(family));
+        let is_registered = subject.is_registered_for(family);
         // Of what it imports itself SG001 speaks.
         let Some(way) = access.way().filter(|_| !is_registered && access.direct.is_empty()) else { continue };
         let entry = subject.context.allowlists.policy.family(family);

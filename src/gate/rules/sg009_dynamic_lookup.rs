@@ -33,7 +33,7 @@ fn of_families(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
         let found = access.part(true);
         let symbols = found.symbols();
         let registration = subject.registration;
-        if symbols.is_empty() || registration.is_some_and(|registration| registration.families.contains(family)) {
+        if symbols.is_empty() || subject.is_registered_for(family) {
             continue;
         }
         let entry = subject.context.allowlists.policy.family(family);
@@ -78,9 +78,7 @@ fn of_hooks(subject: &Subject<'_>, drafts: &mut Vec<Draft>) {
     let mut by_family: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for import in subject.family_imports().filter(|import| hooked.contains(&*import.import.name)) {
         let membership = import.membership.as_ref().filter(|of| !of.acquires && !of.watch_only);
-        let registration = subject.registration;
-        let is_registered = |family| registration.is_some_and(|registration| registration.families.contains(family));
-        if let Some(of) = membership.filter(|of| !is_registered(&*of.family)) {
+        if let Some(of) = membership.filter(|of| !subject.is_registered_for(&of.family)) {
             by_family.entry(&of.family).or_default().push(import.import.name.to_string());
         }
     }

@@ -2,11 +2,9 @@
 //! What the step adds to the build of a module outside of the tree: of one, of fifty, and of none, where make has nothing to do.
 
 use super::{PAIRS, median};
+use crate::integrations::kbuild::{self, STEP};
 use crate::integrations::layer::Layer;
-use crate::shell::{TaskError, repository, symgate};
-
-/// Where the step is installed.
-const STEP: &str = "/usr/share/symgate/kbuild";
+use crate::shell::{TaskError, repository};
 
 /// How many modules are built at once.
 const COUNTS: [usize; 2] = [1, 50];
@@ -23,9 +21,7 @@ pub(super) fn task(suites: &[String]) -> Result<(), TaskError> {
     );
     for suite in if suites.is_empty() { &usual } else { suites } {
         let layer = Layer::new("bench", suite)?;
-        layer.put(&symgate()?, "/usr/bin/symgate")?;
-        layer.put(&repository().join("integrations/kbuild"), STEP)?;
-        layer.sure(&format!("chmod +x {STEP}/symgate-modpost"))?;
+        kbuild::install(&layer)?;
         for count in COUNTS {
             for (folder, step) in [("/with", format!("include {STEP}/symgate.mk\n")), ("/without", String::new())] {
                 layer.put(&repository().join("testdata/src"), folder)?;

@@ -6,7 +6,7 @@ use super::layer::{End, Layer};
 use crate::shell::{self, TaskError, repository};
 
 /// Where the step is installed.
-const STEP: &str = "/usr/share/symgate/kbuild";
+pub const STEP: &str = "/usr/share/symgate/kbuild";
 
 /// Real drivers that have nothing to do with a family.
 const HARMLESS: [&str; 2] = ["v4l2loopback-dkms", "acpi-call-dkms"];
@@ -20,9 +20,7 @@ const WAIVER: &str = "[[waiver]]\nmodule = \"evdi\"\nfamily = \"dma-buf\"\nrule 
 
 pub(super) fn try_in(suite: &str) -> Result<(), TaskError> {
     let layer = Layer::new("kbuild", suite)?;
-    layer.put(&shell::symgate()?, "/usr/bin/symgate")?;
-    layer.put(&repository().join("integrations/kbuild"), STEP)?;
-    layer.sure(&format!("chmod +x {STEP}/symgate-modpost"))?;
+    install(&layer)?;
     let trial = Trial { release: layer.release()?, layer };
     println!("{suite}: kbuild of {}", trial.release);
     trial.by_the_makefile()?;
@@ -33,6 +31,12 @@ pub(super) fn try_in(suite: &str) -> Result<(), TaskError> {
     trial.claims()?;
     trial.the_tier()?;
     trial.real_drivers()
+}
+
+/// Puts symgate and the step into a system.
+pub fn install(layer: &Layer) -> Result<(), TaskError> {
+    layer.put(&shell::symgate()?, "/usr/bin/symgate")?;
+    layer.put(&repository().join("integrations/kbuild"), STEP)
 }
 
 struct Trial {
@@ -179,13 +183,6 @@ impl Trial {
             &said,
             &["module sg_tier_version"],
         )?;
-        let axes: String = AXES
-            .iter()
-            .map(|(axis, is)| {
-                format!("{axis} = {{ is = \"{is}\", evidence = \"test 1\", checked = \"2026-11-01\" }}\n")
-            })
-            .collect();
-        self.layer.write("/lists/userspaces.toml", &USERSPACE.replace("@AXES@", &axes))?;
         self.layer.write("/lists/modules.toml", REGISTRATION)?;
         let make = self.make("/m", "SYMGATE_FLAGS='--add-allowlists /lists' modules");
         self.layer.see("who is registered is built", &make, End::Well, &["sg_tier_user.ko"], &[OURS])?;
@@ -250,36 +247,14 @@ impl Trial {
     }
 }
 
-/// A userspace that meets all that is asked.
-const USERSPACE: &str = r#"[[userspace]]
-name = "tested"
-title = "Tested"
-url = "https://example.org"
-@AXES@"#;
-
-/// What is recorded of it.
-const AXES: [(&str, &str); 11] = [
-    ("licence", "MIT"),
-    ("upstream", "canonical"),
-    ("kind", "production"),
-    ("compiler", "open"),
-    ("firmware", "open"),
-    ("documentation", "yes"),
-    ("released", "yes"),
-    ("packaged", "yes"),
-    ("reviewed", "yes"),
-    ("tests", "yes"),
-    ("activity", "2026-10-01"),
-];
-
 /// A registration for what `sg_tier` exports.
 const REGISTRATION: &str = r#"[[module]]
 name = "sg_tier_user"
 families = ["native:sg_tier"]
-subsystem = "misc"
+subsystem = "drm"
 proof = ["operator"]
 [[module.userspace]]
-name = "tested"
+name = "mesa"
 part = "all"
 coverage = { is = "unproven", evidence = "test 1", checked = "2026-11-01" }
 "#;

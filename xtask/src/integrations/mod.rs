@@ -2,7 +2,7 @@
 //! `integrations/`, tried where it belongs: in a real system of a suite, with that suite's own tools.
 
 mod dkms;
-mod kbuild;
+pub mod kbuild;
 pub mod layer;
 mod tree;
 
