@@ -95,7 +95,13 @@ impl Trial {
         self.layer.sure("sed -i 1d /m/Makefile")?;
         let single = self.make("/m", "sg_get.ko");
         see("as a single target, too", &single, End::Badly, &refused[..1], &[])?;
-        see("clean takes all away", &self.make("/m", "clean && ls -a /m"), End::Well, &[], &["sg_get.o", "symvers"])?;
+        see(
+            "clean takes all away",
+            &self.make("/m", "clean && ls -a /m"),
+            End::Well,
+            &[],
+            &["sg_get.o", "\nModule.symvers", "\n.Module.symvers"],
+        )?;
         Ok(())
     }
 
