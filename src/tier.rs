@@ -79,14 +79,14 @@ enum Known {
     /// It is native, and of no family of the policy's.
     Native,
     /// It is of the policy's family of this number.
-    Member(usize),
+    Member(u32),
 }
 
 impl<'p> Memberships<'p> {
     /// Of the exports that are in the table now.
     #[must_use]
     pub fn new(policy: &'p Policy, exports: &'p ExportTable) -> Self {
-        let of_exports = exports.entries().iter().map(|_| OnceLock::new()).collect();
+        let of_exports = (0..exports.len()).map(|_| OnceLock::new()).collect();
         Self { policy, exports, of_exports }
     }
 
@@ -95,7 +95,7 @@ impl<'p> Memberships<'p> {
     pub fn of(&self, symbol: &str) -> (Option<&'p Provided>, Option<Membership<'p>>) {
         let Self { policy, exports, of_exports } = self;
         let index = exports.index(symbol);
-        let provided = index.and_then(|index| exports.entries().get(index));
+        let provided = index.and_then(|index| exports.at(index));
         let known = match index.and_then(|index| of_exports.get(index)) {
             Some(cell) => *cell.get_or_init(|| known(policy, symbol, provided)),
             None => known(policy, symbol, provided),
@@ -115,7 +115,7 @@ impl Known {
                 entry: None,
             }),
             Self::Member(number) => {
-                let family = policy.families.get(number)?;
+                let family = policy.family_of_number(number)?;
                 Some(Membership {
                     family: Cow::Borrowed(&family.name),
                     acquires: family.acquires(symbol),

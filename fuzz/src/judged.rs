@@ -12,7 +12,7 @@ use symgate::input::DebugDirs;
 use symgate::module::{ModuleFacts, Problem};
 use symgate::reach::Reach;
 use symgate::report::{self, CheckReport};
-use symgate::symvers;
+use symgate::symvers::Symvers;
 use symgate::trust::Trust;
 
 /// What the kernel that the test modules are built for exports.
@@ -60,9 +60,8 @@ fn on_this_thread() {
 
 /// The module, and a table of exports as a run makes it: first the kernel's, then the module's own.
 fn gathered(facts: &ModuleFacts) -> Gathered {
-    let mut exports = ExportTable::default();
-    let known = symvers::parse(SYMVERS).expect("the test modules' Module.symvers is good");
-    exports.add_reference(Reference { exports: known, modules: true });
+    let known = Symvers::parse(SYMVERS.to_vec()).expect("the test modules' Module.symvers is good");
+    let mut exports = ExportTable::of_reference(Reference::Symvers(known));
     let provider = facts.name_or_of(LABEL);
     for export in &facts.exports {
         exports.add_claim(Provided { export: export.clone(), path: LABEL.into(), provider: provider.clone() });

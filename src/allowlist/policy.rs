@@ -28,7 +28,7 @@ pub struct Policy {
     /// The families, in the policy's order.
     pub families: Vec<Family>,
     /// The family that says by name what a symbol does.
-    by_name: HashMap<String, usize>,
+    by_name: HashMap<String, u32>,
     subsystems: BTreeMap<String, Subsystem>,
     licences: BTreeMap<String, bool>,
 }
@@ -110,12 +110,19 @@ impl Policy {
     /// only claims its namespace or provider: whoever exports a symbol chooses its namespace, but not what it is.
     #[must_use]
     pub fn family_of(&self, symbol: &str, provided: Option<&Provided>) -> Option<&Family> {
-        self.families.get(self.number_of_family_of(symbol, provided)?)
+        self.family_of_number(self.number_of_family_of(symbol, provided)?)
     }
 
-    /// The same family's number.
-    pub(crate) fn number_of_family_of(&self, symbol: &str, provided: Option<&Provided>) -> Option<usize> {
-        let first = |fits: &dyn Fn(&Family) -> bool| self.families.iter().position(fits);
+    /// The family of this number.
+    pub(crate) fn family_of_number(&self, number: u32) -> Option<&Family> {
+        self.families.get(number as usize)
+    }
+
+    /// The number of a symbol's family, in the same way.
+    pub(crate) fn number_of_family_of(&self, symbol: &str, provided: Option<&Provided>) -> Option<u32> {
+        let first = |fits: &dyn Fn(&Family) -> bool| {
+            (0..).zip(&self.families).find(|(_, family)| fits(family)).map(|(number, _)| number)
+        };
         self.by_name
             .get(symbol)
             .copied()
@@ -256,13 +263,13 @@ pub(super) fn read(file: &SourceFile, faults: &mut Vec<Fault>) -> Option<Policy>
         subsystems: BTreeMap::new(),
         licences: BTreeMap::new(),
     };
-    for raw in raw.family {
+    for (number, raw) in (0..).zip(raw.family) {
         if policy.family(raw.name.get_ref()).is_some() {
             faults.push(file.fault(&raw.name.span(), format!("the family {:?} is there twice", raw.name.get_ref())));
         }
         let family = read_family(file, raw, faults);
         for symbol in family.acquiring.iter().chain(&family.others) {
-            policy.by_name.entry(symbol.clone()).or_insert(policy.families.len());
+            policy.by_name.entry(symbol.clone()).or_insert(number);
         }
         policy.families.push(family);
     }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use memchr::{memchr_iter, memrchr};
 use serde::Serialize;
 use serde_path_to_error::{Path, Segment};
 use toml::Spanned;
@@ -54,9 +55,9 @@ pub struct SourceFile {
 
 impl SourceFile {
     fn position(&self, offset: usize) -> (usize, usize) {
-        let before = self.text.get(..offset).unwrap_or(&self.text);
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        (before.matches('\n').count() + 1, before.len() - line_start + 1)
+        let before = self.text.get(..offset).unwrap_or(&self.text).as_bytes();
+        let line_start = memrchr(b'\n', before).map_or(0, |newline| newline + 1);
+        (memchr_iter(b'\n', before).count() + 1, before.len() - line_start + 1)
     }
 
     /// The place of a span.

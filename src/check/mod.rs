@@ -438,14 +438,14 @@ fn read_references(named: &[PathBuf], among: &[PathBuf]) -> Result<(ExportTable,
     for (index, path) in named.iter().chain(among).enumerate() {
         let reference = input::read_reference(path)?;
         let (is_named, path) = (index < named.len(), path.display().to_string());
-        if index == 0 && is_named && reference.exports.is_empty() {
+        if index == 0 && is_named && reference.is_empty() {
             return Err(InputError::new(path, InputErrorKind::NoExports).into());
         }
-        let knows_modules = reference.modules;
+        let knows_modules = reference.knows_modules();
         if index == 0 {
-            exports.add_reference(reference);
+            exports = ExportTable::of_reference(reference);
         } else {
-            exports.add_claims(&path, reference);
+            exports.add_claims(&path, &reference);
         }
         references.push(ReferenceFile { path, is_named, knows_modules });
         if index == 0 && is_named {

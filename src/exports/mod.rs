@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Exports: what a kernel or a module offers to modules, and one table of who offers what.
 
+mod distinct;
+mod names;
 pub mod table;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use names::Names;
 pub use table::{Claim, ExportTable, Provided, Reference, VMLINUX};
 
 /// The licence class of an export: which `EXPORT_SYMBOL` variant made it.

@@ -2,14 +2,12 @@
 //! One table of who exports what.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
-use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
-
 use super::Export;
+use super::distinct::Distinct;
 use crate::module::ModuleName;
+use crate::symvers::Symvers;
 
 /// The provider name of what is built into the kernel.
 pub const VMLINUX: &str = "vmlinux";
@@ -40,10 +38,10 @@ impl Provided {
 /// what modules offer themselves.
 #[derive(Debug, Default)]
 pub struct ExportTable {
-    entries: Vec<Provided>,
-    /// Their places in that, by the names of the symbols.
-    by_name: HashTable<usize>,
-    hasher: RandomState,
+    /// The reference, if it is a `Module.symvers`.
+    symvers: Symvers,
+    /// All others, which come behind those.
+    others: Distinct,
     vmlinux: bool,
     modules: bool,
     /// How many of them the reference tells, which come first.
@@ -69,23 +67,35 @@ pub struct Claim {
 
 /// What somebody who knows says of a kernel's exports.
 #[derive(Debug)]
-pub struct Reference {
-    /// The exports.
-    pub exports: Vec<Provided>,
-    /// Whether those of the kernel's modules are among them, or only the image's own.
-    pub modules: bool,
+pub enum Reference {
+    /// Those of the kernel and of its modules.
+    Symvers(Symvers),
+    /// Those of the kernel alone, as its image has them.
+    Image(Vec<Provided>),
+}
+
+impl Reference {
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Self::Symvers(symvers) => symvers.is_empty(),
+            Self::Image(exports) => exports.is_empty(),
+        }
+    }
+
+    /// Whether those of the kernel's modules are among them.
+    #[must_use]
+    pub fn knows_modules(&self) -> bool {
+        matches!(self, Self::Symvers(_))
+    }
 }
 
 impl ExportTable {
     /// Adds an export, unless the symbol is there already.
     pub fn add(&mut self, provided: Provided) {
-        let Self { entries, by_name, hasher, .. } = self;
-        let symbol = &*provided.export.name;
-        let is_it = |index: &usize| entries.get(*index).is_some_and(|entry| *entry.export.name == *symbol);
-        // One look is enough, and no name is kept twice: a kernel has thirty thousand.
-        if let Entry::Vacant(entry) = by_name.entry(hasher.hash_one(symbol), is_it, hash_of(entries, hasher)) {
-            entry.insert(entries.len());
-            entries.push(provided);
+        if self.symvers.index(&provided.export.name).is_none() {
+            self.others.add(provided);
         }
     }
 
@@ -103,27 +113,31 @@ impl ExportTable {
 
     /// Adds what a `Module.symvers` of other people says, in the same way. It knows nothing of a kernel image that the reference
     /// tells of.
-    pub fn add_claims(&mut self, file: &str, reference: Reference) {
-        self.modules |= reference.modules;
+    pub fn add_claims(&mut self, file: &str, reference: &Reference) {
         let knows_vmlinux = self.vmlinux;
-        for provided in reference.exports {
+        self.modules |= reference.knows_modules();
+        let mut add = |provided: &Provided| {
             let is_of_vmlinux = &*provided.path == VMLINUX;
             let before = self.index(&provided.export.name);
-            if self.is_told_otherwise(before, &provided) {
+            if self.is_told_otherwise(before, provided) {
                 self.claims.push(Claim { file: file.into(), provided: provided.clone() });
             }
             if is_of_vmlinux && knows_vmlinux {
-                continue;
+                return;
             }
             self.vmlinux |= is_of_vmlinux;
-            self.add_strictest(before, provided);
+            self.add_strictest(before, provided.clone());
+        };
+        match &reference {
+            Reference::Symvers(symvers) => symvers.iter().for_each(&mut add),
+            Reference::Image(exports) => exports.iter().for_each(&mut add),
         }
     }
 
     /// Whether an export was told before, in this place, and comes from elsewhere or is more open by this word. Where neither is the
     /// reference's word, any difference counts.
     fn is_told_otherwise(&self, before: Option<usize>, provided: &Provided) -> bool {
-        let first = before.and_then(|index| Some((index, self.entries.get(index)?)));
+        let first = before.and_then(|index| Some((index, self.at(index)?)));
         let Some((index, Provided { export: first, provider, .. })) = first else { return false };
         let export = &provided.export;
         let differs = || first.class != export.class || first.namespace != export.namespace;
@@ -133,9 +147,9 @@ impl ExportTable {
     /// Adds an export, or puts it in the place of what was told before if that is not the reference's and is more open.
     fn add_strictest(&mut self, before: Option<usize>, provided: Provided) {
         let Some(index) = before else { return self.add(provided) };
-        let others = self.entries.get_mut(index).filter(|_| index >= self.reference);
-        if let Some(first) = others.filter(|first| first.export.is_more_open_than(&provided.export)) {
-            *first = provided;
+        let others = self.at(index).filter(|_| index >= self.reference);
+        if others.is_some_and(|first| first.export.is_more_open_than(&provided.export)) {
+            self.others.replace(index - self.symvers.len(), provided);
         }
     }
 
@@ -156,23 +170,30 @@ impl ExportTable {
         self.claimed.get(name).into_iter().flatten().map(|path| &**path)
     }
 
-    /// Adds what a `Module.symvers` or a kernel image says.
-    pub fn add_reference(&mut self, reference: Reference) {
-        self.modules |= reference.modules;
-        let Self { entries, by_name, hasher, .. } = self;
-        entries.reserve(reference.exports.len());
-        by_name.reserve(reference.exports.len(), hash_of(entries, hasher));
-        for provided in reference.exports {
-            // A module can call itself what it likes; only a reference tells what the kernel image exports.
-            self.vmlinux |= &*provided.path == VMLINUX;
-            self.add(provided);
+    /// What a `Module.symvers` or a kernel image says, which is the first word.
+    #[must_use]
+    pub fn of_reference(reference: Reference) -> Self {
+        let mut table = Self { modules: reference.knows_modules(), ..Self::default() };
+        match reference {
+            Reference::Symvers(symvers) => {
+                // A module can call itself what it likes; only a reference tells what the kernel image exports.
+                table.vmlinux = symvers.tells_vmlinux();
+                table.symvers = symvers;
+            }
+            Reference::Image(exports) => {
+                table.vmlinux = !exports.is_empty();
+                for provided in exports {
+                    table.others.add(provided);
+                }
+            }
         }
-        self.reference = self.entries.len();
+        table.reference = table.len();
+        table
     }
 
     /// Takes what is in the table so far for the kernel's own word.
     pub fn set_kernels_own(&mut self) {
-        self.kernels_own = self.entries.len();
+        self.kernels_own = self.len();
     }
 
     /// Whether it is the kernel's own word who offers a symbol, and not that of somebody who was there first.
@@ -184,26 +205,46 @@ impl ExportTable {
     /// Where a symbol stands in the table.
     #[must_use]
     pub fn index(&self, symbol: &str) -> Option<usize> {
-        let is_it = |&index: &usize| self.entries.get(index).is_some_and(|provided| *provided.export.name == *symbol);
-        self.by_name.find(self.hasher.hash_one(symbol), is_it).copied()
+        let behind = |index| self.symvers.len() + index;
+        self.symvers.index(symbol).or_else(|| self.others.index(symbol).map(behind))
+    }
+
+    /// What stands in a place of the table.
+    #[must_use]
+    pub fn at(&self, index: usize) -> Option<&Provided> {
+        match index.checked_sub(self.symvers.len()) {
+            Some(behind) => self.others.entries().get(behind),
+            None => self.symvers.get(index),
+        }
+    }
+
+    /// How many exports there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.symvers.len() + self.others.entries().len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// Who offers a symbol, if anybody is known to.
     #[must_use]
     pub fn get(&self, symbol: &str) -> Option<&Provided> {
-        self.entries.get(self.index(symbol)?)
+        self.at(self.index(symbol)?)
     }
 
     /// All exports in the order they were added.
-    #[must_use]
-    pub fn entries(&self) -> &[Provided] {
-        &self.entries
+    pub fn iter(&self) -> impl Iterator<Item = &Provided> {
+        self.symvers.iter().chain(self.others.entries())
     }
 
     /// All exports by symbol.
     #[must_use]
     pub fn sorted(&self) -> Vec<&Provided> {
-        let mut exports: Vec<&Provided> = self.entries.iter().collect();
+        let mut exports: Vec<&Provided> = self.iter().collect();
         exports.sort_by(|a, b| (&a.export.name, &a.path).cmp(&(&b.export.name, &b.path)));
         exports
     }
@@ -223,11 +264,6 @@ impl ExportTable {
     /// The names of all who export something.
     #[must_use]
     pub fn providers(&self) -> HashSet<&ModuleName> {
-        self.entries.iter().map(|provided| &provided.provider).collect()
+        self.iter().map(|provided| &provided.provider).collect()
     }
-}
-
-/// The hash of the symbol in a place, as the table of names wants it when it grows.
-fn hash_of(entries: &[Provided], hasher: &RandomState) -> impl Fn(&usize) -> u64 {
-    |index| hasher.hash_one(entries.get(*index).map_or("", |provided| &*provided.export.name))
 }

@@ -17,7 +17,8 @@ use crate::exports::Reference;
 use crate::module::Bytes;
 use crate::module::bytes::PositionedFile;
 use crate::module::elf::Elf;
-use crate::{limits, symvers, vmlinux};
+use crate::symvers::Symvers;
+use crate::{limits, vmlinux};
 
 /// Reads a `Module.symvers` or a kernel image.
 pub fn read_reference(path: &Path) -> Result<Reference, InputError> {
@@ -66,18 +67,18 @@ pub(crate) fn read_image<T>(
 }
 
 fn kernel_exports(image: Bytes<'_>) -> Result<Reference, InputErrorKind> {
-    let exports = vmlinux::exports(&Elf::parse(image)?)?;
-    Ok(Reference { exports, modules: false })
+    Ok(Reference::Image(vmlinux::exports(&Elf::parse(image)?)?))
 }
 
 fn read_symvers(file: File, len: u64) -> Result<Reference, InputErrorKind> {
-    let mut text = Vec::new();
+    // One more, by which its end is seen.
+    let mut text = Vec::with_capacity(usize::try_from(len.min(limits::SYMVERS_BYTES)).unwrap_or(0) + 1);
     file.take(limits::SYMVERS_BYTES + 1).read_to_end(&mut text)?;
     if text.len() as u64 > limits::SYMVERS_BYTES {
         let len = len.max(text.len() as u64);
         return Err(InputErrorKind::TooLarge { len, limit: limits::SYMVERS_BYTES });
     }
-    Ok(Reference { exports: symvers::parse(&text)?, modules: true })
+    Ok(Reference::Symvers(Symvers::parse(text)?))
 }
 
 /// Whether a file is a kernel image, or linked as one is: no module is.

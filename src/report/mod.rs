@@ -131,7 +131,7 @@ impl<'a> CheckReport<'a> {
         let of = |verdict| verdicts.iter().filter(|other| **other == verdict).count();
         Summary {
             modules: modules.len(),
-            exports: self.gathered.exports.entries().len(),
+            exports: self.gathered.exports.len(),
             direct,
             reaching,
             denied: of(Verdict::Deny),

@@ -50,6 +50,6 @@ proptest! {
 
     #[test]
     fn any_symvers(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        let _ = symgate::symvers::parse(&bytes);
+        let _ = symgate::symvers::Symvers::parse(bytes);
     }
 }

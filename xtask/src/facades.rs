@@ -141,7 +141,7 @@ fn ways(kernels: &[Followed]) -> BTreeMap<Key, &Hop> {
                 }
             }
         }
-        known.extend(one.gathered.exports.entries().iter().map(|provided| &*provided.export.name));
+        known.extend(one.gathered.exports.iter().map(|provided| &*provided.export.name));
     }
     all
 }
@@ -178,7 +178,7 @@ fn table(series: Series, kernels: &[Followed], ways: Option<&BTreeMap<Key, &Hop>
         lines.insert(format!("{module}\t{export}\t{grade}\t{import}\t{}\n", hop.parts.join(" ")));
     }
     // What leads somewhere in another series, and is here, but leads nowhere.
-    for provided in kernels.iter().flat_map(|one| one.gathered.exports.entries()) {
+    for provided in kernels.iter().flat_map(|one| one.gathered.exports.iter()) {
         let name = &*provided.export.name;
         if leading.contains(name) && !told.contains(name) {
             lines.insert(format!("{}\t{name}\tnone\n", provided.provider));

@@ -9,7 +9,8 @@ use symgate::allowlist::{Allowlists, Origin};
 use symgate::exports::{ExportTable, Provided, Reference};
 use symgate::gate::{Candidate, Context, Finding, PrivateUse, Profile, Severity, Terms, rules};
 use symgate::module::{Bytes, ModuleFacts};
-use symgate::{symvers, tier};
+use symgate::symvers::Symvers;
+use symgate::tier;
 
 use crate::shell::{TaskError, repository};
 
@@ -41,10 +42,8 @@ pub fn policy() -> Result<Allowlists, TaskError> {
 /// Reads a `Module.symvers` as symgate does.
 pub fn exports(path: &Path) -> Result<ExportTable, TaskError> {
     let text = std::fs::read(path).map_err(TaskError::io(path))?;
-    let mut table = ExportTable::default();
-    let exports = symvers::parse(&text).map_err(|error| TaskError::Other(error.to_string()))?;
-    table.add_reference(Reference { exports, modules: true });
-    Ok(table)
+    let symvers = Symvers::parse(text).map_err(|error| TaskError::Other(error.to_string()))?;
+    Ok(ExportTable::of_reference(Reference::Symvers(symvers)))
 }
 
 /// The exports that give access, by the policy.
@@ -53,7 +52,7 @@ pub fn acquiring(allowlists: &Allowlists, exports: &ExportTable) -> Vec<String> 
         let membership = tier::membership(&allowlists.policy, &provided.export.name, Some(provided));
         membership.is_some_and(|membership| membership.gives_access())
     };
-    exports.entries().iter().filter(acquires).map(|provided| provided.export.name.to_string()).collect()
+    exports.iter().filter(acquires).map(|provided| provided.export.name.to_string()).collect()
 }
 
 /// What a run has to be like.
