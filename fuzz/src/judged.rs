@@ -11,7 +11,7 @@ use symgate::gate::{Candidate, Judgement, PrivateUse, Profile, Terms, Verdict, r
 use symgate::input::DebugDirs;
 use symgate::module::{ModuleFacts, Problem};
 use symgate::reach::Reach;
-use symgate::report::{self, CheckReport};
+use symgate::report::{self, CheckReport, Roots};
 use symgate::symvers::Symvers;
 use symgate::trust::Trust;
 
@@ -45,6 +45,7 @@ pub fn judge(allowlists: &Allowlists, facts: &ModuleFacts, profile: Profile) {
         gathered: &gathered,
         judged: &judged,
         located: &Located::default(),
+        roots: &Roots::default(),
         all: true,
     });
 }
@@ -134,6 +135,16 @@ fn reported(report: &CheckReport<'_>) {
     let mut json = Vec::new();
     report::json::check(&mut json, report).expect("memory takes everything");
     parses(&json);
+    for write in [report::sarif::check, report::gitlab::check] {
+        let mut json = Vec::new();
+        write(&mut json, report).expect("memory takes everything");
+        parses(&json);
+    }
+    for write in [report::github::check, report::markdown::check, report::junit::check] {
+        let mut text = Vec::new();
+        write(&mut text, report).expect("memory takes everything");
+        harmless(&text);
+    }
 }
 
 /// A report does nothing to a terminal but set colours.

@@ -12,7 +12,7 @@ use super::output::{self, ColorChoice, Stream};
 use crate::allowlist::{Date, Lock, TakenFrom};
 use crate::gate::{Level, Profile, Terms, rules};
 use crate::input::{InputError, InputErrorKind};
-use crate::report::{self, CheckReport};
+use crate::report::{self, CheckReport, Roots};
 
 /// Judge modules: which get at a family, and whether each may
 #[derive(Debug, clap::Args)]
@@ -65,6 +65,11 @@ pub(super) struct Args {
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     format: Format,
 
+    /// A folder that paths in debug info begin with where the module was built, such as /build/foo-1.0: in sarif, github, gitlab and
+    /// markdown paths are told from it, or from the current folder [repeatable]
+    #[arg(long, value_name = "DIR")]
+    source_root: Vec<PathBuf>,
+
     #[command(flatten)]
     output: OutputArgs,
 
@@ -94,6 +99,16 @@ enum Format {
     Kbuild,
     /// For scripts
     Json,
+    /// SARIF 2.1.0, for pages of findings
+    Sarif,
+    /// JUnit's XML: a module is a test
+    Junit,
+    /// GitHub's workflow commands
+    Github,
+    /// GitLab's code quality report
+    Gitlab,
+    /// A summary for a merge request
+    Markdown,
 }
 
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
@@ -143,8 +158,14 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         let context = gathered.context(&allowlists, terms);
         let mut judged = gathered.judge(&context);
         let located = gathered.locate(&mut judged);
-        let report =
-            CheckReport { context: &context, gathered: &gathered, judged: &judged, located: &located, all: args.all };
+        let report = CheckReport {
+            context: &context,
+            gathered: &gathered,
+            judged: &judged,
+            located: &located,
+            roots: &roots(&args.source_root),
+            all: args.all,
+        };
         let kbuild = matches!(args.format, Format::Kbuild);
         // In a build's log the report stands on the same stream, and has said this already.
         output::say_errors(gathered.errors.iter().filter(|error| !(kbuild && error.is_malformed())));
@@ -161,6 +182,11 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
             Format::Human => report::human::check(out, &report),
             Format::Kbuild => report::kbuild::check(out, &report),
             Format::Json => report::json::check(out, &report),
+            Format::Sarif => report::sarif::check(out, &report),
+            Format::Junit => report::junit::check(out, &report),
+            Format::Github => report::github::check(out, &report),
+            Format::Gitlab => report::gitlab::check(out, &report),
+            Format::Markdown => report::markdown::check(out, &report),
         })?;
         if args.verbose {
             output::say(&gathered.tell_reading());
@@ -177,6 +203,12 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         std::mem::forget(gathered);
         Ok(exit)
     })?
+}
+
+/// What paths are told from: what is named, and the current folder.
+fn roots(named: &[PathBuf]) -> Roots {
+    let here = std::env::current_dir().ok();
+    Roots::new(named.iter().chain(&here).map(|folder| folder.display().to_string()))
 }
 
 fn overrides(args: &Args, lock: &Lock) -> Result<BTreeMap<String, Level>, CliError> {

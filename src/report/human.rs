@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use anstyle::Style;
 
 use super::style::{DENY, FAINT, GOOD, NOTE, STRONG, WARN};
-use super::{CheckReport, Told, standing_phrase, waiver_phrase};
+use super::{CheckReport, Told, plural, standing_phrase, waiver_phrase};
 use crate::gate::{Finding, Judgement, Severity, Subject, Through, Verdict};
 use crate::text;
 
@@ -193,10 +193,6 @@ fn sums(out: &mut dyn Write, report: &CheckReport<'_>) -> io::Result<()> {
         sums.warned,
         sums.waived
     )
-}
-
-fn plural(count: usize, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
 fn plural_verb(count: usize, one: &str, many: &str) -> String {

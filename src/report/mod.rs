@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Reports: one file a format. All of them get the same data, and none opens a file.
 
+pub mod github;
+pub mod gitlab;
 pub mod human;
 pub mod inspect;
 pub mod json;
+pub mod junit;
 pub mod kbuild;
+pub mod markdown;
 pub mod path;
 pub mod registry;
+pub mod sarif;
+mod spot;
 pub mod style;
 
 use std::collections::BTreeMap;
@@ -19,6 +25,7 @@ use crate::module::{ModuleName, Stage};
 use crate::reach::table::Asked;
 use crate::reach::{Basis, Reach};
 use crate::text;
+pub use spot::Roots;
 
 /// What could be seen, and what could not.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +53,8 @@ pub struct CheckReport<'a> {
     pub judged: &'a Judged<'a>,
     /// How much is known of where findings are.
     pub located: &'a Located,
+    /// What paths are told from, in formats that are read beside a repository.
+    pub roots: &'a Roots,
     /// Whether everything is to be shown, not only what matters.
     pub all: bool,
 }
@@ -435,4 +444,9 @@ fn standing_phrase(judgement: &Judgement<'_>) -> String {
 fn waiver_phrase(waiver: &AppliedWaiver) -> String {
     let (owner, reason) = (text::shown(&waiver.owner), text::shown(&waiver.reason));
     format!("until {} by {owner}: {reason} ({})", waiver.expires, waiver.place)
+}
+
+/// So many of something, in words.
+fn plural(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }

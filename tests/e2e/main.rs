@@ -12,6 +12,7 @@ mod criteria;
 mod debug;
 mod determinism;
 mod doors;
+mod formats;
 mod hidden;
 mod hostile;
 mod identity;
