@@ -13,11 +13,12 @@
 //! 7. [`gate`]: facts and allowlists become findings and verdicts;
 //! 8. [`report`]: the formats.
 //!
-//! [`check`] runs them one after the other. The library prints nothing and never exits; `cli` does.
+//! [`check`] runs them one after the other, [`batch`] does so for each of many inputs. The library prints nothing and never exits; `cli` does.
 
 #![forbid(unsafe_code)]
 
 pub mod allowlist;
+pub mod batch;
 pub mod check;
 pub mod cli;
 pub mod exports;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `symgate check`: the gate.
 
+mod batch;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -9,7 +11,7 @@ use clap::ValueEnum;
 use super::Exit;
 use super::common::{CliError, InputArgs, OutputArgs, TrustArgs, today};
 use super::output::{self, ColorChoice, Stream};
-use crate::allowlist::{Date, Lock, TakenFrom};
+use crate::allowlist::{Allowlists, Date, Lock, TakenFrom};
 use crate::gate::{Level, Profile, Terms, rules};
 use crate::input::{InputError, InputErrorKind};
 use crate::report::{self, CheckReport, Roots};
@@ -73,6 +75,9 @@ pub(super) struct Args {
     #[command(flatten)]
     output: OutputArgs,
 
+    #[command(flatten)]
+    apart: batch::ApartArgs,
+
     /// Write the paths of the modules that are denied to this file, too, one on a line: for a step that has to take them out
     #[arg(long, value_name = "FILE")]
     list_denied: Option<PathBuf>,
@@ -99,6 +104,8 @@ enum Format {
     Kbuild,
     /// For scripts
     Json,
+    /// A line of JSON for each input, each judged apart from the others and written as soon as it is there
+    Ndjson,
     /// SARIF 2.1.0, for pages of findings
     Sarif,
     /// JUnit's XML: a module is a test
@@ -142,67 +149,85 @@ fn rule(text: &str) -> Result<&'static str, String> {
 
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let allowlists = args.input.load_allowlists()?;
-    let today = today(args.today, &allowlists)?;
-    let overrides = overrides(args, &allowlists.lock)?;
+    let terms = Terms {
+        profile: args.profile.into(),
+        today: today(args.today, &allowlists)?,
+        signatures: args.trust.verify_signatures,
+        overrides: overrides(args, &allowlists.lock)?,
+    };
     let trust = TrustArgs { origin: args.origin.clone(), ..args.trust.clone() };
-    args.input.in_pool(|| {
-        let mut gathered = args.input.gather(&args.inputs, &trust, &allowlists, true)?;
-        if args.allow_empty {
-            gathered.errors.retain(|error| !matches!(error.kind, InputErrorKind::NoModules));
-        } else if gathered.module_files == 0 && gathered.errors.is_empty() && !gathered.empty_list {
-            // Only a Module.symvers was given: nothing was judged, so nothing passes.
-            let input = args.inputs.first().map(|path| path.display().to_string()).unwrap_or_default();
-            gathered.errors.push(InputError::new(input, InputErrorKind::NoModules));
-        }
-        let terms = Terms { profile: args.profile.into(), today, signatures: args.trust.verify_signatures, overrides };
-        let context = gathered.context(&allowlists, terms);
-        let mut judged = gathered.judge(&context);
-        let located = gathered.locate(&mut judged);
-        let report = CheckReport {
-            context: &context,
-            gathered: &gathered,
-            judged: &judged,
-            located: &located,
-            roots: &roots(&args.source_root),
-            all: args.all,
-        };
-        let kbuild = matches!(args.format, Format::Kbuild);
-        // In a build's log the report stands on the same stream, and has said this already.
-        output::say_errors(gathered.errors.iter().filter(|error| !(kbuild && error.is_malformed())));
-        // First of all: whoever takes out what is denied has to know it even if nobody can read the report.
-        if let Some(path) = &args.list_denied {
-            let denied = gathered.denied(&judged);
-            let list = OutputArgs { output: Some(path.clone()), color: ColorChoice::Never };
-            output::write(&list, Stream::Stdout, &args.inputs, |out| {
-                denied.iter().try_for_each(|path| writeln!(out, "{path}"))
-            })?;
-        }
-        let stream = if kbuild { Stream::Stderr } else { Stream::Stdout };
-        output::write(&args.output, stream, &args.inputs, |out| match args.format {
-            Format::Human => report::human::check(out, &report),
-            Format::Kbuild => report::kbuild::check(out, &report),
-            Format::Json => report::json::check(out, &report),
-            Format::Sarif => report::sarif::check(out, &report),
-            Format::Junit => report::junit::check(out, &report),
-            Format::Github => report::github::check(out, &report),
-            Format::Gitlab => report::gitlab::check(out, &report),
-            Format::Markdown => report::markdown::check(out, &report),
-        })?;
-        if args.verbose {
-            output::say(&gathered.tell_reading());
-        }
-        let exit = if !gathered.errors.is_empty() {
-            Exit::NoFacts
-        } else if report.passes() {
-            Exit::Clean
-        } else {
-            Exit::Denied
-        };
-        drop(judged);
-        // The process ends here: giving back the facts of four thousand modules one by one is wasted time.
-        std::mem::forget(gathered);
-        Ok(exit)
+    args.input.in_pool(|| match args.format {
+        Format::Ndjson => batch::run(args, &trust, &allowlists, &terms),
+        _ => together(args, &trust, &allowlists, terms),
     })?
+}
+
+/// Judges all inputs as one.
+fn together(args: &Args, trust: &TrustArgs, allowlists: &Allowlists, terms: Terms) -> Result<Exit, CliError> {
+    if args.apart.is_asked_for() {
+        return Err(CliError::Usage(
+            "--resume and --kernels are for inputs that are judged apart (--format ndjson)".to_owned(),
+        ));
+    }
+    let mut gathered = args.input.gather(&args.inputs, trust, allowlists, true)?;
+    if args.allow_empty {
+        gathered.errors.retain(|error| !matches!(error.kind, InputErrorKind::NoModules));
+    } else if gathered.module_files == 0 && gathered.errors.is_empty() && !gathered.empty_list {
+        // Only a Module.symvers was given: nothing was judged, so nothing passes.
+        let input = args.inputs.first().map(|path| path.display().to_string()).unwrap_or_default();
+        gathered.errors.push(InputError::new(input, InputErrorKind::NoModules));
+    }
+    let context = gathered.context(allowlists, terms);
+    let mut judged = gathered.judge(&context);
+    let located = gathered.locate(&mut judged);
+    let report = CheckReport {
+        context: &context,
+        gathered: &gathered,
+        judged: &judged,
+        located: &located,
+        roots: &roots(&args.source_root),
+        all: args.all,
+    };
+    let kbuild = matches!(args.format, Format::Kbuild);
+    // In a build's log the report stands on the same stream, and has said this already.
+    output::say_errors(gathered.errors.iter().filter(|error| !(kbuild && error.is_malformed())));
+    // First of all: whoever takes out what is denied has to know it even if nobody can read the report.
+    if let Some(path) = &args.list_denied {
+        let denied = gathered.denied(&judged);
+        let list = OutputArgs { output: Some(path.clone()), color: ColorChoice::Never };
+        output::write(&list, Stream::Stdout, &args.inputs, |out| {
+            denied.iter().try_for_each(|path| writeln!(out, "{path}"))
+        })?;
+    }
+    let stream = if kbuild { Stream::Stderr } else { Stream::Stdout };
+    output::write(&args.output, stream, &args.inputs, |out| match args.format {
+        Format::Human => report::human::check(out, &report),
+        Format::Kbuild => report::kbuild::check(out, &report),
+        Format::Json | Format::Ndjson => report::json::check(out, &report),
+        Format::Sarif => report::sarif::check(out, &report),
+        Format::Junit => report::junit::check(out, &report),
+        Format::Github => report::github::check(out, &report),
+        Format::Gitlab => report::gitlab::check(out, &report),
+        Format::Markdown => report::markdown::check(out, &report),
+    })?;
+    if args.verbose {
+        output::say(&gathered.tell_reading());
+    }
+    let exit = exit(&report);
+    drop(judged);
+    // The process ends here: giving back the facts of four thousand modules one by one is wasted time.
+    std::mem::forget(gathered);
+    Ok(exit)
+}
+
+fn exit(report: &CheckReport<'_>) -> Exit {
+    if !report.gathered.errors.is_empty() {
+        Exit::NoFacts
+    } else if report.passes() {
+        Exit::Clean
+    } else {
+        Exit::Denied
+    }
 }
 
 /// What paths are told from: what is named, and the current folder.

@@ -58,12 +58,12 @@ impl CliError {
 }
 
 /// What is read, and by what it is judged.
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(super) struct InputArgs {
-    /// A Module.symvers or a kernel image (vmlinux, x86's vmlinuz); the first is the kernel's own, the reference, later ones
-    /// are claims
+    /// A Module.symvers, a kernel image (vmlinux, x86's vmlinuz) or a package with one in it; the first is the kernel's own, the
+    /// reference, later ones are claims
     #[arg(long = "symvers", value_name = "FILE")]
-    symvers: Vec<PathBuf>,
+    pub(super) symvers: Vec<PathBuf>,
 
     /// Let a second reader read every module, not only those that get at a family or are out of tree
     #[arg(long)]
@@ -129,7 +129,7 @@ impl TrustArgs {
 }
 
 /// Which allowlists count.
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(super) struct AllowlistArgs {
     /// A directory of allowlists that replaces the embedded ones and those of /etc/symgate
     #[arg(long, value_name = "DIR")]

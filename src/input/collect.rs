@@ -103,8 +103,7 @@ pub fn collect(paths: &[PathBuf]) -> Collected {
     let mut modules = BTreeMap::new();
     for path in paths {
         let list = path.to_str().and_then(|path| path.strip_prefix('@')).map(Path::new);
-        let listed = list.map(|list| list::paths(&mut door::stream(list)?.0));
-        match listed {
+        match list.map(listed) {
             None => take(path, &mut modules, &mut found),
             Some(Ok(listed)) => listed.iter().for_each(|path| take(path, &mut modules, &mut found)),
             Some(Err(kind)) => found.errors.push(InputError::new(shown(path), kind)),
@@ -117,6 +116,11 @@ pub fn collect(paths: &[PathBuf]) -> Collected {
     found.packages.dedup();
     found.errors.sort_by(|a, b| a.path.cmp(&b.path));
     found
+}
+
+/// What a list names.
+pub(crate) fn listed(list: &Path) -> Result<Vec<PathBuf>, InputErrorKind> {
+    list::paths(&mut door::stream(list)?.0)
 }
 
 /// Takes one input for what it is.

@@ -71,13 +71,35 @@ fn bz(start: &[u8]) -> Option<Image> {
 
 /// The ELF file of an x86 image, still packed, and with what.
 pub(super) fn packed(file: &File, offset: u64, len: u64) -> Result<(Compression, impl BufRead), InputErrorKind> {
+    let mut start = [0; 6];
+    file.read_exact_at(&mut start, offset)?;
+    let (compression, len) = packing(&start, len)?;
+    let mut file = file.try_clone()?;
+    file.seek(SeekFrom::Start(offset))?;
+    Ok((compression, BufReader::new(file.take(len))))
+}
+
+/// The ELF file of an image in memory; what is no image stays what it is.
+pub(super) fn unpacked(bytes: Vec<u8>) -> Result<Vec<u8>, InputErrorKind> {
+    match image(&bytes) {
+        None => Ok(bytes),
+        Some(Image::Bare(what)) => Err(InputErrorKind::Untold(what)),
+        Some(Image::Bz { offset, len }) => {
+            let rest = usize::try_from(offset).ok().and_then(|offset| bytes.get(offset..)).unwrap_or_default();
+            let (compression, len) = packing(rest, len)?;
+            let packed = usize::try_from(len).ok().and_then(|len| rest.get(..len)).unwrap_or(rest);
+            Ok(compression.unpack(packed, limits::FILE_BYTES)?)
+        }
+    }
+}
+
+/// With what an ELF file is packed that begins so, and in how many bytes of those that an image's header tells.
+fn packing(start: &[u8], len: u64) -> Result<(Compression, u64), InputErrorKind> {
     if len > limits::FILE_BYTES {
         return Err(InputErrorKind::TooLarge { len, limit: limits::FILE_BYTES });
     }
-    let mut start = [0; 6];
-    file.read_exact_at(&mut start, offset)?;
-    let Some(compression) = Compression::of(&start) else {
-        return Err(InputErrorKind::Untold(match start.as_slice() {
+    let Some(compression) = Compression::of(start) else {
+        return Err(InputErrorKind::Untold(match start {
             [b'B', b'Z', b'h', ..] => "an x86 kernel image packed with bzip2",
             [0x5d, 0, 0, ..] => "an x86 kernel image packed with lzma",
             [0x02, 0x21, 0x4c, 0x18, ..] => "an x86 kernel image packed with lz4",
@@ -86,8 +108,5 @@ pub(super) fn packed(file: &File, offset: u64, len: u64) -> Result<(Compression,
         }));
     };
     // Behind all but gzip, which has it anyway, stands the unpacked size (`scripts/Makefile.lib:size_append`, 6.1).
-    let len = if compression == Compression::Gzip { len } else { len.saturating_sub(4) };
-    let mut file = file.try_clone()?;
-    file.seek(SeekFrom::Start(offset))?;
-    Ok((compression, BufReader::new(file.take(len))))
+    Ok((compression, if compression == Compression::Gzip { len } else { len.saturating_sub(4) }))
 }

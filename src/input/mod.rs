@@ -18,6 +18,7 @@ use std::io;
 use std::path::PathBuf;
 
 pub use cache::{Cache, CacheError};
+pub(crate) use collect::listed;
 pub use collect::{Collected, Format, ModuleFile, PackageFile, collect};
 pub use compression::{Compression, UnpackError};
 pub use debug_file::{DebugDirs, DebugFile};
@@ -27,6 +28,7 @@ pub use read::{Asked, Asking, Labelled, read_all, read_module, read_package};
 pub(crate) use read::{Numbered, content_hash, content_hashes_of_package, is_package, read_again, read_package_again};
 pub(crate) use reference::read_image;
 pub use reference::read_reference;
+pub(crate) use reference::{kernel_version_of, tells_exports};
 
 use crate::module::ElfError;
 use crate::symvers::SymversError;
@@ -84,6 +86,17 @@ pub enum InputErrorKind {
     /// A `Module.symvers` that is to be the reference, without an export in it.
     #[error("no export in it")]
     NoExports,
+    /// A package that is to tell a kernel's exports.
+    #[error("has no Module.symvers in it, and no kernel image")]
+    NoReference,
+    /// The same, and nobody can tell which of them is meant.
+    #[error("has more than one {what} in it ({names}): take out the one that is meant, and name that")]
+    Several {
+        /// Of what.
+        what: &'static str,
+        /// Their paths in it.
+        names: String,
+    },
     /// A package, an archive or a compression that is not read.
     #[error("is {0}, which is not read")]
     Unsupported(&'static str),

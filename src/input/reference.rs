@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! From a file to what a kernel exports: a `Module.symvers`, or a kernel image.
 
+use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::fs::FileExt;
@@ -8,19 +9,21 @@ use std::path::Path;
 
 use object::read::ReadCache;
 
+use super::collect::{Ending, Format, format_of, module_ending};
 use super::compression::{Compression, UnpackError};
 use super::door;
 use super::kernel_image::{self, Image, START_BYTES};
-use super::read::caught;
+use super::package::{Choice, DEB_MAGIC, Member, RPM_MAGIC, chosen};
+use super::read::{caught, unpacked};
 use super::{InputError, InputErrorKind};
 use crate::exports::Reference;
 use crate::module::Bytes;
 use crate::module::bytes::PositionedFile;
 use crate::module::elf::Elf;
 use crate::symvers::Symvers;
-use crate::{limits, vmlinux};
+use crate::{limits, text, vmlinux};
 
-/// Reads a `Module.symvers` or a kernel image.
+/// Reads a `Module.symvers`, a kernel image, or a package that holds one.
 pub fn read_reference(path: &Path) -> Result<Reference, InputError> {
     let read = || -> Result<Reference, InputErrorKind> {
         let (file, meta) = door::stream(path)?;
@@ -36,6 +39,8 @@ pub fn read_reference(path: &Path) -> Result<Reference, InputError> {
                 drop(packed);
                 kernel_exports(Bytes::in_memory(&unpacked))
             }
+            None if start.starts_with(&DEB_MAGIC) => of_package(Format::Deb, path),
+            None if start.starts_with(&RPM_MAGIC) => of_package(Format::Rpm, path),
             None if start.starts_with(b"\x7fELF") => {
                 let cache = ReadCache::new(PositionedFile::new(file, meta.len()));
                 kernel_exports(Bytes::in_file(&cache))
@@ -64,6 +69,93 @@ pub(crate) fn read_image<T>(
     };
     let broken = |error: io::Error| UnpackError::Broken { name: compression.name(), reason: error.to_string() };
     Ok(read(&mut compression.bounded(packed, limits::FILE_BYTES)).map_err(broken)?)
+}
+
+/// What a package of a kernel's headers (or of the kernel itself, as Fedora has it) tells, or else the kernel image in one.
+fn of_package(format: Format, path: &Path) -> Result<Reference, InputErrorKind> {
+    let (mut tables, mut images) = (Vec::new(), Vec::new());
+    let choose = |name: &str| if told_by(name).is_some() { Choice::Take } else { Choice::Pass };
+    let mut visit = |member: Member| match told_by(&member.name) {
+        Some(Told::Symvers) => tables.push(member),
+        Some(Told::Image) => images.push(member),
+        None => {}
+    };
+    chosen(format, &mut door::file(path)?.0, &choose, &mut visit)?;
+    let Some(table) = only(tables, "Module.symvers")? else {
+        let image = only(images, "kernel image")?.ok_or(InputErrorKind::NoReference)?;
+        let image = kernel_image::unpacked(image)?;
+        return kernel_exports(Bytes::in_memory(&image));
+    };
+    Ok(Reference::Symvers(Symvers::parse(unpacked(table)?)?))
+}
+
+/// Whether there is a `Module.symvers` in a package. An image in one takes long to look for.
+pub(crate) fn tells_exports(package: &Path) -> bool {
+    let found = Cell::new(false);
+    let choose = |name: &str| match told_by(name) {
+        Some(Told::Symvers) => {
+            found.set(true);
+            Choice::Stop
+        }
+        _ => Choice::Pass,
+    };
+    look_through(package, &choose);
+    found.get()
+}
+
+/// The version of the kernel that the first module of a package is for: it lies in `lib/modules/VERSION`.
+pub(crate) fn kernel_version_of(package: &Path) -> Option<String> {
+    let found = RefCell::new(None);
+    let choose = |name: &str| {
+        let below = name.split_once("lib/modules/").map(|(_, below)| below);
+        match below.and_then(|below| below.split_once('/')) {
+            Some((version, file)) if module_ending(file) == Ending::Module => {
+                *found.borrow_mut() = Some(version.to_owned());
+                Choice::Stop
+            }
+            _ => Choice::Pass,
+        }
+    };
+    look_through(package, &choose);
+    found.into_inner()
+}
+
+/// Looks at the names in a package; what can't be read of it is told when it is judged.
+fn look_through(package: &Path, choose: &dyn Fn(&str) -> Choice) {
+    let look = || match format_of(package)? {
+        Some(format) => chosen(format, &mut door::file(package)?.0, choose, &mut |_| {}),
+        None => Ok(()),
+    };
+    let _ = caught(look);
+}
+
+/// What a file in a package tells of a kernel's exports.
+enum Told {
+    Symvers,
+    Image,
+}
+
+/// By its path: `usr/src/linux-headers-VERSION/Module.symvers`, `lib/modules/VERSION/symvers.xz`, `boot/vmlinuz-VERSION`.
+fn told_by(path: &str) -> Option<Told> {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    match name {
+        "Module.symvers" | "symvers" | "symvers.gz" | "symvers.xz" | "symvers.zst" => Some(Told::Symvers),
+        _ if name.starts_with("vmlinuz") => Some(Told::Image),
+        _ => None,
+    }
+}
+
+/// The bytes of the only one of several files; those of one content are one.
+fn only(members: Vec<Member>, what: &'static str) -> Result<Option<Vec<u8>>, InputErrorKind> {
+    let (mut first, mut names) = (None, Vec::new());
+    for Member { name, bytes } in members {
+        let bytes = bytes?;
+        if first.as_ref().is_none_or(|first| *first != bytes) {
+            names.push(name);
+        }
+        first.get_or_insert(bytes);
+    }
+    if names.len() > 1 { Err(InputErrorKind::Several { what, names: text::list(&names) }) } else { Ok(first) }
 }
 
 fn kernel_exports(image: Bytes<'_>) -> Result<Reference, InputErrorKind> {

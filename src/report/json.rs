@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::{CheckReport, Coverage};
 use crate::allowlist::{Place, Standing};
+use crate::batch::Outcome;
 use crate::check::ReferenceFile;
 use crate::exports::{Class, Provided};
 use crate::gate::{Finding, Judgement, Level, Location, Profile, ResolvedImport, Severity, Verdict};
@@ -287,10 +288,69 @@ impl From<Coverage> for CoverageV1 {
 
 /// Writes a run of `check`.
 pub fn check(out: &mut dyn Write, report: &CheckReport<'_>) -> io::Result<()> {
+    write_document(out, &document(report))
+}
+
+/// One of many inputs that are judged apart.
+#[derive(Debug)]
+pub struct Apart<'a> {
+    /// Its path.
+    pub path: &'a str,
+    /// The hash of its content; a folder has none.
+    pub sha256: Option<&'a str>,
+    /// What else the result depends on: the hash of what judges and of how.
+    pub judged_by: &'a str,
+    /// How it came out.
+    pub outcome: Outcome,
+    /// The versions of the kernels that its modules are for.
+    pub kernels: Vec<&'a str>,
+    /// Why it could not even be begun.
+    pub error: Option<String>,
+}
+
+/// The schema of a line.
+pub const APART: &str = "symgate.apart/1";
+
+#[derive(Serialize)]
+struct ApartV1<'a> {
+    schema: &'static str,
+    judged_by: &'a str,
+    input: InputV1<'a>,
+    outcome: Outcome,
+    kernels: &'a [&'a str],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    report: Option<CheckV1<'a>>,
+}
+
+#[derive(Serialize)]
+struct InputV1<'a> {
+    path: &'a str,
+    sha256: Option<&'a str>,
+}
+
+/// Writes what came of one input, as a line.
+pub fn apart(out: &mut dyn Write, input: &Apart<'_>, report: Option<&CheckReport<'_>>) -> io::Result<()> {
+    let Apart { path, sha256, judged_by, outcome, kernels, error } = input;
+    let line = ApartV1 {
+        schema: APART,
+        judged_by,
+        input: InputV1 { path, sha256: *sha256 },
+        outcome: *outcome,
+        kernels,
+        error: error.as_deref(),
+        report: report.map(document),
+    };
+    serde_json::to_writer(&mut *out, &line)?;
+    writeln!(out)
+}
+
+fn document<'a>(report: &'a CheckReport<'_>) -> CheckV1<'a> {
     let context = report.context;
     let sums = report.summary();
     let overrides = context.terms.overrides.iter().map(|(rule, &level)| OverrideV1 { rule, level }).collect();
-    let document = CheckV1 {
+    CheckV1 {
         schema: "symgate.check/1",
         tool: TOOL,
         policy: PolicyV1 {
@@ -329,8 +389,7 @@ pub fn check(out: &mut dyn Write, report: &CheckReport<'_>) -> io::Result<()> {
             .iter()
             .map(|error| ErrorV1 { path: &error.path, message: error.kind.to_string() })
             .collect(),
-    };
-    write_document(out, &document)
+    }
 }
 
 impl<'a> From<&'a Source> for TrustV1<'a> {

@@ -120,6 +120,19 @@ pub fn keep(
     fs::write(&stamp, wanted).map_err(TaskError::io(&stamp))
 }
 
+/// Makes sure that a folder holds the packages of a kernel as the archive has them.
+pub fn keep_packages(name: &str, folder: &Path) -> Result<(), TaskError> {
+    let Name { suite, architecture, flavour } = Name::new(name);
+    if folder.join("complete").exists() {
+        return Ok(());
+    }
+    let apt = apt(suite, architecture)?;
+    for package in packages(&apt, architecture, flavour)? {
+        apt.download(&package, folder)?;
+    }
+    fs::write(folder.join("complete"), "").map_err(TaskError::io(folder))
+}
+
 /// Fetches the package that holds a kernel's modules into a folder.
 pub fn packages_of(kernel: &Kernel, folder: &Path) -> Result<Vec<PathBuf>, TaskError> {
     let Name { suite, architecture, flavour } = Name::new(&kernel.name);

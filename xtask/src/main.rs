@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod apt;
+mod archive;
 mod bench;
 mod containers;
 mod corpus;
@@ -23,7 +24,7 @@ use std::process::ExitCode;
 
 type Task = (&'static str, fn(&[String]) -> Result<(), shell::TaskError>, &'static str);
 
-const TASKS: [Task; 10] = [
+const TASKS: [Task; 11] = [
     ("corpus", corpus::task, "[KERNEL...]  fetch real kernels: 5.10, 6.1, 6.12, newest, or a suite"),
     (
         "oracle",
@@ -34,6 +35,11 @@ const TASKS: [Task; 10] = [
         "facades",
         facades::task,
         "[--print|--compare] [KERNEL...]  write the tables of exports that lead to a family; or compare two kernels",
+    ),
+    (
+        "archive",
+        archive::task,
+        "[KERNEL...]  judge an archive's packages of kernels in one run, end it in the middle and go on",
     ),
     ("containers", containers::task, "[KERNEL...]  compare packages, images and lists with their trees"),
     (
