@@ -49,8 +49,14 @@ struct Line {
 }
 
 impl Journal {
-    /// Goes on with a file, or begins one. `judged_by` tells what else a result depends on.
-    pub fn resume(path: &Path, schema: &str, judged_by: &str) -> Result<Self, JournalError> {
+    /// Goes on with a file, or begins one. `judged_by` tells what else a result depends on, `hashes` those of the inputs that are to
+    /// be judged now, by their paths: what is told of another content of them does not count.
+    pub fn resume(
+        path: &Path,
+        schema: &str,
+        judged_by: &str,
+        hashes: &HashMap<String, String>,
+    ) -> Result<Self, JournalError> {
         let failed = |source| JournalError { path: path.to_owned(), source };
         let (mut done, mut kept, mut left_out) = (HashMap::new(), Vec::new(), 0);
         let old = match File::open(path) {
@@ -61,7 +67,9 @@ impl Journal {
         for line in old.into_iter().flat_map(|file| BufReader::new(file).split(b'\n')) {
             let line = line.map_err(failed)?;
             let told = serde_json::from_slice::<Line>(&line).ok();
-            let counts = told.filter(|told| told.schema == schema && told.judged_by == judged_by);
+            let is_current = |input: &Done| hashes.get(&input.path).is_none_or(|sha256| *sha256 == input.sha256);
+            let counts =
+                told.filter(|told| told.schema == schema && told.judged_by == judged_by && is_current(&told.input));
             if counts.is_some_and(|told| done.insert(told.input, told.outcome).is_none()) {
                 kept.extend_from_slice(&line);
                 kept.push(b'\n');
@@ -104,20 +112,23 @@ mod tests {
         let path = folder.path().join("results.ndjson");
         let line = |path: &str, by: &str| {
             format!(
-                "{{\"schema\":\"s/1\",\"judged_by\":\"{by}\",\"input\":{{\"path\":\"{path}\",\"sha256\":\"ab\"}}}}\n"
+                "{{\"schema\":\"s/1\",\"judged_by\":\"{by}\",\"input\":{{\"path\":\"{path}\",\"sha256\":\"ab\"}},\"outcome\":\"denied\"}}\n"
             )
         };
-        let mut journal = Journal::resume(&path, "s/1", "x").unwrap();
+        let resume = |path: &Path, schema: &str| Journal::resume(path, schema, "x", &HashMap::new());
+        let mut journal = resume(&path, "s/1").unwrap();
         journal.add(line("a", "x").as_bytes()).unwrap();
         journal.add(line("b", "y").as_bytes()).unwrap();
         journal.add(line("a", "x").as_bytes()).unwrap();
         journal.add(&line("c", "x").as_bytes()[..30]).unwrap();
-        let journal = Journal::resume(&path, "s/1", "x").unwrap();
+        let journal = resume(&path, "s/1").unwrap();
         assert_eq!((journal.done(), journal.left_out), (1, 3));
         assert_eq!(journal.outcome("a", "ab"), Some(Outcome::Denied));
         assert!(journal.outcome("a", "cd").is_none() && journal.outcome("b", "ab").is_none());
         assert_eq!(fs::read_to_string(&path).unwrap(), line("a", "x"));
-        assert!(Journal::resume(&path, "s/2", "x").unwrap().done() == 0);
-        assert!(Journal::resume(folder.path(), "s/1", "x").is_err());
+        let changed = HashMap::from([("a".to_owned(), "cd".to_owned())]);
+        assert_eq!(Journal::resume(&path, "s/1", "x", &changed).unwrap().done(), 0);
+        assert_eq!(resume(&path, "s/2").unwrap().done(), 0);
+        assert!(resume(folder.path(), "s/1").is_err());
     }
 }

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::super::Exit;
@@ -45,12 +46,12 @@ pub(super) fn run(args: &Args, trust: &TrustArgs, allowlists: &Allowlists, terms
     let inputs = batch::inputs(&args.inputs).map_err(CliError::Input)?;
     let mut kernels = Kernels::read(&args.apart.kernels).map_err(CliError::Input)?;
     let judged_by = judged_by(args, &kernels, allowlists, terms).map_err(CliError::Input)?;
-    let mut lines = Lines::open(args, &judged_by)?;
+    let hashes: Vec<_> = inputs.par_iter().map(|input| sha256(input)).collect();
+    let mut lines = Lines::open(args, &judged_by, &inputs, &hashes)?;
     let run = Run { args, trust, allowlists, terms, judged_by: &judged_by, roots: roots(&args.source_root) };
     let (mut exit, mut already) = (Exit::Clean, 0);
-    for input in &inputs {
+    for (input, sha256) in inputs.iter().zip(hashes) {
         let path = input.display().to_string();
-        let sha256 = sha256(input);
         if let (Lines::Kept(journal), Ok(Some(sha256))) = (&lines, &sha256)
             && let Some(outcome) = journal.outcome(&path, sha256)
         {
@@ -90,14 +91,23 @@ enum Lines {
 }
 
 impl Lines {
-    fn open(args: &Args, judged_by: &str) -> Result<Self, CliError> {
+    fn open(
+        args: &Args,
+        judged_by: &str,
+        inputs: &[PathBuf],
+        hashes: &[io::Result<Option<String>>],
+    ) -> Result<Self, CliError> {
         let Some(path) = &args.output.output else { return Ok(Self::Stdout) };
         door::takes_a_report(path).map_err(|error| CliError::Usage(format!("{}: {error}", path.display())))?;
         if !args.apart.resume {
             return Ok(Self::File(BufWriter::new(File::create(path)?)));
         }
         let failed = |error: batch::JournalError| CliError::Usage(format!("can't go on with {error}"));
-        let journal = Journal::resume(path, json::APART, judged_by).map_err(failed)?;
+        let hashes = inputs
+            .iter()
+            .zip(hashes)
+            .filter_map(|(input, hash)| Some((input.display().to_string(), hash.as_ref().ok()?.clone()?)));
+        let journal = Journal::resume(path, json::APART, judged_by, &hashes.collect()).map_err(failed)?;
         if journal.left_out > 0 {
             let (path, count) = (path.display(), journal.left_out);
             output::say(&format!("{path}: lines left out, of another policy, day or options, or broken: {count}"));
