@@ -11,7 +11,7 @@ mod registry;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 /// How a run ends. Scripts hold on to these numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,8 +46,16 @@ impl From<Exit> for ExitCode {
     name = "symgate",
     version,
     arg_required_else_help = true,
-    after_help = "Exit status: 0 nothing denied, 1 something denied, 2 wrong usage or a bad allowlist, \
-                  3 an input yielded no facts."
+    after_help = "Examples:
+  symgate check --symvers /usr/src/linux-headers-$(uname -r)/Module.symvers /lib/modules/$(uname -r)
+                                        who gets at what on this system, and is each registered?
+  symgate check foo-modules.deb         the modules of a package
+  symgate inspect foo.ko                all there is to say of a module
+  symgate explain SG001                 what a rule says, and what to do
+  symgate registry list                 who is registered, and how well
+
+Exit status: 0 nothing denied, 1 something denied, 2 wrong usage or a bad allowlist, \
+3 an input yielded no facts."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -61,6 +69,12 @@ enum Command {
     Inspect(inspect::Args),
     Explain(explain::Args),
     Registry(registry::Args),
+}
+
+/// The command line, for what is made of it: man pages, completions.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// Runs the command that the process was started with.

@@ -16,6 +16,7 @@ mod klp;
 mod messages;
 mod mutate;
 mod oracle;
+mod package;
 mod seeds;
 mod shell;
 mod testdata;
@@ -24,7 +25,7 @@ use std::process::ExitCode;
 
 type Task = (&'static str, fn(&[String]) -> Result<(), shell::TaskError>, &'static str);
 
-const TASKS: [Task; 11] = [
+const TASKS: [Task; 14] = [
     ("corpus", corpus::task, "[KERNEL...]  fetch real kernels: 5.10, 6.1, 6.12, newest, or a suite"),
     (
         "oracle",
@@ -67,6 +68,9 @@ const TASKS: [Task; 11] = [
         bench::task,
         "[KERNEL...|step|growth]   time symgate against depmod over them, or in a module's build, in pairs",
     ),
+    ("man", package::man, "DIR  write man pages"),
+    ("completions", package::completions, "DIR  write completions for bash, zsh and fish"),
+    ("deb", package::deb, "DIR  build a Debian package of symgate"),
     ("fuzz", fuzz::task, "[SECONDS] [TARGET...]  feed each reader what nobody would write"),
 ];
 
