@@ -13,7 +13,8 @@
 //! 7. [`gate`]: facts and allowlists become findings and verdicts;
 //! 8. [`report`]: the formats.
 //!
-//! [`check`] runs them one after the other, [`batch`] does so for each of many inputs. The library prints nothing and never exits; `cli` does.
+//! [`check`] runs them one after the other, [`batch`] does so for each of many inputs, and [`diff`]
+//! compares two. The library prints nothing and never exits; `cli` does.
 
 #![forbid(unsafe_code)]
 
@@ -21,6 +22,7 @@ pub mod allowlist;
 pub mod batch;
 pub mod check;
 pub mod cli;
+pub mod diff;
 pub mod exports;
 pub mod gate;
 pub mod input;

@@ -42,6 +42,12 @@ impl Kernels {
         &self.packages
     }
 
+    /// The package that tells what a kernel exports, if there is one.
+    #[must_use]
+    pub fn exports(&self) -> Option<&Path> {
+        self.packages.iter().find(|package| input::tells_exports(package)).map(PathBuf::as_path)
+    }
+
     /// The kernel that the first module of a package is for, if there is a module in it.
     pub fn of_package(&mut self, package: &Path) -> Option<&Kernel> {
         if self.packages.is_empty() {

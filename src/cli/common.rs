@@ -164,6 +164,11 @@ impl AllowlistArgs {
 }
 
 impl InputArgs {
+    /// Nothing but what every command has.
+    pub(super) fn new(jobs: Option<u16>, allowlists: AllowlistArgs) -> Self {
+        Self { jobs, allowlists, ..Self::default() }
+    }
+
     pub(super) fn load_allowlists(&self) -> Result<Allowlists, CliError> {
         self.allowlists.load()
     }

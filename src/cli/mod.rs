@@ -4,6 +4,7 @@
 mod check;
 mod classify;
 mod common;
+mod diff;
 mod explain;
 mod inspect;
 mod output;
@@ -67,6 +68,7 @@ enum Command {
     Check(check::Args),
     Classify(classify::Args),
     Inspect(inspect::Args),
+    Diff(diff::Args),
     Explain(explain::Args),
     Registry(registry::Args),
 }
@@ -84,6 +86,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Classify(args) => classify::run(&args),
         Command::Inspect(args) => inspect::run(&args),
+        Command::Diff(args) => diff::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Registry(args) => registry::run(&args),
     };

@@ -12,6 +12,7 @@ mod containers;
 mod criteria;
 mod debug;
 mod determinism;
+mod diff;
 mod doors;
 mod formats;
 mod hidden;

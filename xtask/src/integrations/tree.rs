@@ -116,13 +116,13 @@ impl Trial {
     fn a_facade_that_grew(&self) -> Result<(), TaskError> {
         let see =
             |what, script: &str, end, says: &[&str], lacks: &[&str]| self.layer.see(what, script, end, says, lacks);
-        self.add(&["sg_shim", "sg_shim_user"])?;
+        self.add(&["sg_shim", "sg_shim_ops"])?;
         let shim = format!("{SOURCE}/drivers/misc/sg/sg_shim.c");
         let harmless = format!("cp {shim} /shim.c; sed -i 's/dma_buf_get(fd)/ERR_PTR(fd)/' {shim}; ");
         see("a harmless shim and its user are built", &(harmless + &make("modules")), End::Well, &[], &["ERROR"])?;
         let grown = format!("cp /shim.c {shim}; ");
         let said =
-            ["ERROR: symgate: module sg_shim gets at dma-buf", "ERROR: symgate: module sg_shim_user gets at dma-buf"];
+            ["ERROR: symgate: module sg_shim gets at dma-buf", "ERROR: symgate: module sg_shim_ops gets at dma-buf"];
         let anew = [&said[..], &[" modules, 1 read, "]].concat();
         see("when the shim grows its user is refused", &(grown + &make("V=1 modules")), End::Badly, &anew, &[])?;
         self.layer.sure(&format!(
