@@ -89,8 +89,8 @@ impl Side {
         let mut facades: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for (symbol, ways) in gathered.reach.exports() {
             // What a table says of another kernel's is nothing that changed in this one.
-            let seen = ways.iter().filter(|way| way.hops.first().is_some_and(|hop| hop.basis != Basis::Table));
-            if let Some(facade) = seen.filter_map(Reached::facade).next() {
+            let mut seen = ways.iter().filter(|way| way.hops.first().is_some_and(|hop| hop.basis != Basis::Table));
+            if let Some(facade) = seen.find_map(Reached::facade) {
                 facades.entry(facade.to_string()).or_default().insert(symbol.to_owned());
             }
         }
