@@ -148,10 +148,10 @@ impl Gathered {
             || input::read_all(&files, &|facts, path| asking(facts, Origin::File(path)), cache.as_ref()),
             || Keys::read(named, &inputs.paths),
         );
-        let packaged: Vec<_> = packages
-            .iter()
-            .map(|package| input::read_package(package, &|facts, path| asking(facts, Origin::Package(path, UNTOLD))))
-            .collect();
+        let read_package = |package: &PackageFile| {
+            input::read_package(package, &|facts, name| asking(facts, Origin::Package(&package.path, name)))
+        };
+        let packaged: Vec<_> = packages.iter().map(read_package).collect();
         let (context, context_listed) = read_context(&inputs.context, &asking_beside, cache.as_ref())?;
         if let Some(cache) = &cache {
             cache.trim();
@@ -418,9 +418,6 @@ fn prove_by_content(
     }
     Ok(())
 }
-
-/// The name of a member of a package while it is not told yet: no module bears it, so that its place is proven later.
-const UNTOLD: &str = "";
 
 /// Where a module was read from.
 #[derive(Debug)]

@@ -24,7 +24,7 @@ pub use compression::{Compression, UnpackError};
 pub use debug_file::{DebugDirs, DebugFile};
 pub use debug_package::WantedDebugInfo;
 pub use package::{Choice, Member, chosen, members};
-pub use read::{Asked, Asking, Labelled, read_all, read_module, read_package};
+pub use read::{Asked, Asking, AskingMember, Labelled, read_all, read_module, read_package};
 pub(crate) use read::{Numbered, content_hash, content_hashes_of_package, is_package, read_again, read_package_again};
 pub(crate) use reference::read_image;
 pub use reference::read_reference;

@@ -42,6 +42,9 @@ pub struct Asked {
 /// What each module is asked, told by its facts and the file that it is read from: itself, or a package.
 pub type Asking<'d> = dyn Fn(&ModuleFacts, &Path) -> Asked + Sync + 'd;
 
+/// The same of a module in a package, told by its facts and its name in there.
+pub type AskingMember<'d> = dyn Fn(&ModuleFacts, &str) -> Asked + Sync + 'd;
+
 /// The same where the file is known.
 type AskingFacts<'d> = dyn Fn(&ModuleFacts) -> Asked + Sync + 'd;
 
@@ -207,7 +210,7 @@ pub(crate) fn content_hashes_of_package(path: &Path) -> Result<Vec<(String, [u8;
 pub type Labelled = Result<(String, ModuleFacts), InputError>;
 
 /// Reads the modules of a package, each labelled `PACKAGE!MEMBER`.
-pub fn read_package(package: &PackageFile, asking: &Asking<'_>) -> Result<Vec<Labelled>, InputErrorKind> {
+pub fn read_package(package: &PackageFile, asking: &AskingMember<'_>) -> Result<Vec<Labelled>, InputErrorKind> {
     caught(|| read_members(package, asking))
 }
 
@@ -231,14 +234,14 @@ pub(crate) fn read_package_again<T>(
     })
 }
 
-fn read_members(package: &PackageFile, asking: &Asking<'_>) -> Result<Vec<Labelled>, InputErrorKind> {
+fn read_members(package: &PackageFile, asking: &AskingMember<'_>) -> Result<Vec<Labelled>, InputErrorKind> {
     let (mut file, _) = door::file(&package.path)?;
-    let asking = |facts: &ModuleFacts| asking(facts, &package.path);
     let mut read = Vec::new();
     let mut batch: Vec<Member> = Vec::new();
     let mut held = 0;
     let mut read_batch = |batch: &mut Vec<Member>| {
         let facts = batch.par_drain(..).map(|member| {
+            let asking = |facts: &ModuleFacts| asking(facts, &member.name);
             let read = caught(|| match Compression::of(member.bytes.as_deref().unwrap_or_default()) {
                 Some(compression) => unpack_module(compression, member.bytes?, &asking),
                 None => facts(Bytes::in_memory(&member.bytes?), ModuleFacts::read, &asking),
