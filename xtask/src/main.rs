@@ -54,7 +54,7 @@ const TASKS: [Task; 10] = [
     (
         "integrations",
         integrations::task,
-        "[--suite SUITE] [NAME...]  try integrations/ in real systems of the suites: kbuild, dkms, debhelper, tree (root, debootstrap)",
+        "[--suite SUITE] [NAME...]  try integrations/ in real systems of the suites: kbuild, dkms, debhelper, rpm, tree (root, debootstrap)",
     ),
     (
         "bench",

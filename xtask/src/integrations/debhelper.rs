@@ -319,6 +319,7 @@ impl Trial {
             "cd .. && rm -rf real && mv sg-odd real && ln -s real sg-odd",
             &[REFUSED[0], "(debian/sg-odd/lib/modules/"],
         )?;
+        self.layer.sure("rm -rf /b/sg-odd/debian/sg-odd /b/sg-odd/debian/real")?;
         moved(
             "for a kernel that nobody names",
             "mkdir lib/modules/0 && mv UPDATES/sg_get.ko lib/modules/0/",
@@ -343,21 +344,27 @@ impl Trial {
 
     fn other_kernels(&self) -> Result<(), TaskError> {
         self.simple("sg-two", &["sg_harmless"])?;
-        let updates = self.updates();
-        let copy = format!(
-            "\tmkdir -p debian/sg-two/usr/lib/modules/9.9-test && zstd -q {0}/sg_harmless.ko -o debian/sg-two/usr/lib/modules/9.9-test/x.ko.zst || cp {0}/sg_harmless.ko debian/sg-two/usr/lib/modules/9.9-test",
-            format!("debian/sg-two/{updates}")
+        // Another kernel, that is installed, too.
+        let kernel = format!(
+            "mkdir -p /lib/modules/9.9-test/kernel && cd /lib/modules/9.9-test && ln -s ../{}/build build && \
+             cp /b/sg-two/src/sg_harmless.ko kernel && echo kernel/sg_harmless.ko > modules.order && : > modules.builtin",
+            self.release
         );
-        self.append("/b/sg-two/debian/rules", &copy)?;
-        self.layer.sure(&format!("ln -s {} /lib/modules/9.9-test", self.release))?;
-        let says = ["--symvers=/lib/modules/9.9-test/build/Module.symvers", "is made"];
+        let packed = "debian/sg-two/usr/lib/modules/9.9-test/x.ko";
+        let rules = format!("\tinstall -D -m 644 src/sg_harmless.ko {packed}\n\txz {packed}\n\t{kernel}");
+        self.append("/b/sg-two/debian/rules", &rules)?;
+        let says = [
+            "--context /lib/modules/9.9-test --symvers=/lib/modules/9.9-test/build/Module.symvers",
+            "usr/lib/modules/9.9-test/x.ko.xz",
+            "sg-two is made",
+        ];
         let build = Self::build("sg-two", "DH_VERBOSE=1");
         let said =
             self.layer.see("each kernel's modules are judged by its own headers", &build, End::Well, &says, &[OURS])?;
         if said.matches("\tsymgate check").count() != 2 {
             return Err(TaskError::Other(format!("it is run once for each kernel:\n{said}")));
         }
-        self.layer.sure("rm /lib/modules/9.9-test").map(|_| ())
+        self.layer.sure("rm -r /lib/modules/9.9-test").map(|_| ())
     }
 
     /// Who does not ask the author sees it in the finished package.

@@ -5,6 +5,7 @@ mod debhelper;
 mod dkms;
 pub mod kbuild;
 pub mod layer;
+mod rpm;
 mod tree;
 
 use crate::shell::TaskError;
@@ -15,10 +16,11 @@ const SUITES: [&str; 2] = ["bookworm", "sid"];
 
 type Trial = (&'static str, fn(&str) -> Result<(), TaskError>);
 
-const TRIALS: [Trial; 4] = [
+const TRIALS: [Trial; 5] = [
     ("kbuild", kbuild::try_in),
     ("dkms", dkms::try_in),
     ("debhelper", debhelper::try_in),
+    ("rpm", rpm::try_in),
     (TREE, tree::try_in),
 ];
 
