@@ -61,7 +61,7 @@ const TASKS: [Task; 14] = [
     (
         "integrations",
         integrations::task,
-        "[--suite SUITE] [NAME...]  try integrations/ in real systems of the suites: kbuild, dkms, tree (root, debootstrap)",
+        "[--suite SUITE] [NAME...]  try integrations/ in real systems of the suites: kbuild, dkms, debhelper, rpm, tree (root, debootstrap)",
     ),
     (
         "bench",

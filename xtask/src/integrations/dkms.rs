@@ -5,6 +5,7 @@
 use std::fs;
 
 use super::layer::{End, Layer};
+use super::register;
 use crate::shell::{self, TaskError, repository};
 
 /// What DKMS has installed.
@@ -182,9 +183,6 @@ impl Trial {
         let said = ["\"dkms/sg@get\" is no origin", "dkms package sg?get/1.0", "could not be judged"];
         layer.see("a name that is no origin is refused", &odd, End::With(101), &said, &[])?;
         self.installed(&[])?;
-        let registration = "[[module]]\nname = \"sg_get\"\nfamilies = [\"dma-buf\"]\nsubsystem = \"drm\"\n\
-                            proof = [\"origin:dkms/sg-get\"]\n[[module.userspace]]\nname = \"libdrm\"\npart = \"all\"\n\
-                            coverage = { is = \"unproven\", evidence = \"test 1\", checked = \"2026-11-29\" }\n";
         // What the refusal says to write down.
         let file = layer.sure("ls /var/lib/dkms/sg-get/1.0/*/*/module/*.ko*")?;
         let symvers = format!("/lib/modules/{}/build/Module.symvers", self.release);
@@ -196,7 +194,7 @@ impl Trial {
         layer.see("waived as the message says, it passes", &install, End::Well, &[], &[OURS])?;
         self.installed(&["sg_get"])?;
         layer.sure(&format!("{uninstall} && rm /etc/symgate/*.toml"))?;
-        layer.write("/etc/symgate/modules.toml", registration)?;
+        layer.write("/etc/symgate/modules.toml", &register("sg_get", "origin:dkms/sg-get"))?;
         layer.see("registered, it passes without a word", &install, End::Well, &[], &[OURS])?;
         self.installed(&["sg_get"])?;
         layer.see("in another package it does not", &pair, End::With(101), &["it was taken from dkms/sg-pair"], &[])?;

@@ -1,19 +1,28 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `integrations/`, tried where it belongs: in a real system of a suite, with that suite's own tools.
 
+mod debhelper;
 mod dkms;
 pub mod kbuild;
 pub mod layer;
+mod rpm;
 mod tree;
 
 use crate::shell::TaskError;
+use layer::Layer;
 
 /// The suites whose systems they are tried in.
 const SUITES: [&str; 2] = ["bookworm", "sid"];
 
 type Trial = (&'static str, fn(&str) -> Result<(), TaskError>);
 
-const TRIALS: [Trial; 3] = [("kbuild", kbuild::try_in), ("dkms", dkms::try_in), (TREE, tree::try_in)];
+const TRIALS: [Trial; 5] = [
+    ("kbuild", kbuild::try_in),
+    ("dkms", dkms::try_in),
+    ("debhelper", debhelper::try_in),
+    ("rpm", rpm::try_in),
+    (TREE, tree::try_in),
+];
 
 /// Builds whole kernels, which is done only if it is asked for.
 const TREE: &str = "tree";
@@ -36,4 +45,22 @@ pub fn task(args: &[String]) -> Result<(), TaskError> {
         suites.iter().try_for_each(|suite| try_in(suite))?;
     }
     Ok(())
+}
+
+/// A registration of a test module, with this proof.
+fn register(module: &str, proof: &str) -> String {
+    format!(
+        "[[module]]\nname = \"{module}\"\nfamilies = [\"dma-buf\"]\nsubsystem = \"drm\"\nproof = [\"{proof}\"]\n\
+         [[module.userspace]]\nname = \"libdrm\"\npart = \"all\"\n\
+         coverage = {{ is = \"unproven\", evidence = \"test 1\", checked = \"2026-11-29\" }}\n"
+    )
+}
+
+/// Has the operator waive all that is denied of an input from this origin.
+fn waive(layer: &Layer, origin: &str, release: &str, input: &str) -> Result<(), TaskError> {
+    let symvers = format!("/lib/modules/{release}/build/Module.symvers");
+    let init = format!("symgate registry init --origin {origin} --owner WHO --symvers {symvers} --from {input}");
+    layer
+        .sure(&format!("{init} > /waivers.toml && mkdir -p /etc/symgate && mv /waivers.toml /etc/symgate/"))
+        .map(|_| ())
 }
