@@ -45,7 +45,7 @@ impl Kernels {
     /// The package that tells what a kernel exports, if there is one.
     #[must_use]
     pub fn exports(&self) -> Option<&Path> {
-        self.packages.iter().find(|package| input::tells_exports(package)).map(PathBuf::as_path)
+        self.packages.iter().find(|package| input::tells_exports(package, None)).map(PathBuf::as_path)
     }
 
     /// The kernel that the first module of a package is for, if there is a module in it.
@@ -63,7 +63,7 @@ impl Kernels {
 
     fn find(&self, version: &str) -> Kernel {
         let packages: Vec<PathBuf> = self.packages.iter().filter(|package| is_of(package, version)).cloned().collect();
-        let exports = packages.iter().find(|package| input::tells_exports(package)).cloned();
+        let exports = packages.iter().find(|package| input::tells_exports(package, Some(version))).cloned();
         Kernel { version: version.to_owned(), exports, packages }
     }
 }
@@ -71,14 +71,13 @@ impl Kernels {
 /// Whether a package is one of a kernel of this version, by the name of its file: `linux-headers-VERSION_1.0_amd64.deb`,
 /// `kernel-devel-VERSION.rpm`.
 fn is_of(package: &Path, version: &str) -> bool {
+    /// What may stand behind it; with anything else it is part of a longer version, such as that of another flavour.
+    const BEHIND: [&str; 5] = ["_", ".deb", ".rpm", "-unsigned_", "-signed_"];
     let name = package.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
     let name = percent_decode_str(&name).decode_utf8_lossy();
-    let is_end = |c: Option<char>| c.is_none_or(|c| !c.is_ascii_alphanumeric() && !matches!(c, '+' | '~'));
     name.match_indices(version).any(|(at, _)| {
-        let before = name.get(..at).and_then(|before| before.chars().next_back());
-        let behind = name.get(at + version.len()..).and_then(|behind| behind.chars().next());
-        // A dot before it is part of a longer version.
-        is_end(before) && before != Some('.') && is_end(behind)
+        let (before, behind) = (name.get(..at).unwrap_or_default(), name.get(at + version.len()..).unwrap_or_default());
+        before.ends_with(['-', '_']) && BEHIND.iter().any(|ending| behind.starts_with(ending))
     })
 }
 
@@ -98,6 +97,8 @@ mod tests {
             ("linux-headers-6.6.1.0-57-amd64_1.deb", "6.1.0-57-amd64"),
             ("linux-headers-6.1.0-57-amd64v3_1.deb", "6.1.0-57-amd64"),
             ("linux-headers-6.1.0-57-rt-amd64_1.deb", "6.1.0-57-amd64"),
+            ("linux-headers-6.1.0-57-686-pae_1.deb", "6.1.0-57-686"),
+            ("linux-image-6.1.0-57-amd64-dbg_1.deb", "6.1.0-57-amd64"),
             ("linux-headers-6.1.0-57-common_1.deb", "6.1.0-57-amd64"),
         ] {
             assert!(!is(other, version), "{other}");

@@ -89,11 +89,15 @@ fn of_package(format: Format, path: &Path) -> Result<Reference, InputErrorKind> 
     Ok(Reference::Symvers(Symvers::parse(unpacked(table)?)?))
 }
 
-/// Whether there is a `Module.symvers` in a package. An image in one takes long to look for.
-pub(crate) fn tells_exports(package: &Path) -> bool {
+/// Whether there is a `Module.symvers` in a package, of a kernel of any version or of this one, which a folder above it is called
+/// after. An image in one takes long to look for.
+pub(crate) fn tells_exports(package: &Path, version: Option<&str>) -> bool {
     let found = Cell::new(false);
+    let is_of = |folder: &str, version: &str| {
+        folder.strip_suffix(version).is_some_and(|before| before.is_empty() || before.ends_with('-'))
+    };
     let choose = |name: &str| match told_by(name) {
-        Some(Told::Symvers) => {
+        Some(Told::Symvers) if version.is_none_or(|version| name.split('/').any(|folder| is_of(folder, version))) => {
             found.set(true);
             Choice::Stop
         }

@@ -27,6 +27,11 @@ pub(super) enum Finds {
 }
 
 impl Finds {
+    /// Whether what it is told may stand for several names.
+    pub(super) fn takes_patterns(self) -> bool {
+        matches!(self, Self::Kernel(Finder { told: Told::Pattern(_), .. }))
+    }
+
     pub(super) fn gives(self) -> Gives {
         match self {
             Self::Kernel(finder) => finder.gives,

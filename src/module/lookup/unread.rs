@@ -34,7 +34,8 @@ pub(super) fn calls(elf: &Elf<'_>, symbols: &Symbols<'_>, finders: &Finders<'_>)
             let places = within.filter_map(|other| data::as_place(other.to)).filter(|place| !data.is_code(*place));
             let pointed = |place: Place| data.all_in(data.object(place)).filter_map(|(_, to)| data::as_place(to));
             let mut places = places.flat_map(|place| pointed(place).chain([place]));
-            let told = places.by_ref().take(NAMES).filter_map(|place| symbol_of(data.name(place)?, true));
+            let is_pattern = finds.takes_patterns();
+            let told = places.by_ref().take(NAMES).filter_map(|place| symbol_of(data.name(place)?, is_pattern));
             let names: BTreeSet<Box<str>> = told.map(Into::into).collect();
             let is_open = names.is_empty() || places.next().is_some();
             let names = names.into_iter().collect();
@@ -49,4 +50,48 @@ pub(super) fn calls(elf: &Elf<'_>, symbols: &Symbols<'_>, finders: &Finders<'_>)
         }
     }
     calls
+}
+
+#[cfg(test)]
+mod tests {
+    use object::write::{Object, Relocation, Symbol, SymbolSection};
+    use object::{
+        Architecture, BinaryFormat, Endianness, RelocationFlags, SectionKind, SymbolFlags, SymbolKind, SymbolScope, elf,
+    };
+
+    use super::*;
+    use crate::module::Bytes;
+
+    /// What a function refers to that calls this finder: `"printk"`, `"*"`, and the finder.
+    fn told(finder: &str) -> (Vec<String>, bool) {
+        let mut object = Object::new(BinaryFormat::Elf, Architecture::S390x, Endianness::Big);
+        let data = object.add_section(Vec::new(), ".rodata".into(), SectionKind::ReadOnlyData);
+        object.append_section_data(data, b"printk\0*\0", 1);
+        let text = object.add_section(Vec::new(), ".text".into(), SectionKind::Text);
+        object.append_section_data(text, &[0; 32], 8);
+        let add = |object: &mut Object<'_>, name: &str, section, size| {
+            let (name, kind, scope) = (name.into(), SymbolKind::Text, SymbolScope::Compilation);
+            let flags = SymbolFlags::None;
+            object.add_symbol(Symbol { name, value: 0, size, kind, scope, weak: false, section, flags })
+        };
+        add(&mut object, "function", SymbolSection::Section(text), 32);
+        let finder = add(&mut object, finder, SymbolSection::Undefined, 0);
+        let names = object.section_symbol(data);
+        for (offset, symbol, addend) in [(0, names, 0), (8, names, 7), (16, finder, 0)] {
+            let flags = RelocationFlags::Elf { r_type: elf::R_390_64 };
+            object.add_relocation(text, Relocation { offset, symbol, addend, flags }).unwrap();
+        }
+        let bytes = object.write().unwrap();
+        let elf = Elf::parse(Bytes::in_memory(&bytes)).unwrap();
+        let symbols = elf.first_symbols().unwrap();
+        let calls = calls(&elf, &symbols, &Finders::of(&symbols, &|_| false));
+        assert_eq!(calls.len(), 1);
+        (calls[0].names.iter().map(|name| name.to_string()).collect(), calls[0].is_open)
+    }
+
+    #[test]
+    fn a_pattern_is_a_name_only_to_who_takes_patterns() {
+        assert_eq!(told("ftrace_set_filter"), (vec!["*".to_owned(), "printk".to_owned()], false));
+        assert_eq!(told("__symbol_get"), (vec!["printk".to_owned()], false));
+    }
 }

@@ -7,8 +7,7 @@ use crate::shell::{self, TaskError, repository};
 use crate::testdata::series;
 
 /// What the kernel's own build needs.
-const TOOLS: &str =
-    "bc bison flex gcc make kmod cpio rsync xz-utils libelf-dev libssl-dev openssl python3 dpkg-dev debhelper fakeroot";
+const TOOLS: &str = "bc bison flex gcc make kmod cpio rsync xz-utils libelf-dev libssl-dev openssl python3 dpkg-dev debhelper fakeroot build-essential libdw-dev";
 
 /// Options beside those of `tinyconfig`: a few modules that have nothing to do with a family, facades, and who uses them.
 const CONFIG: &str = "-e 64BIT -e PRINTK -e MODULES -e MODVERSIONS -e MODULE_UNLOAD -e PCI -e SHMEM -e FUTEX -e EPOLL -e BLOCK \
