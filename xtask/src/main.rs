@@ -10,6 +10,7 @@ mod containers;
 mod corpus;
 mod drivers;
 mod facades;
+mod formats;
 mod fuzz;
 mod integrations;
 mod klp;
@@ -25,7 +26,7 @@ use std::process::ExitCode;
 
 type Task = (&'static str, fn(&[String]) -> Result<(), shell::TaskError>, &'static str);
 
-const TASKS: [Task; 14] = [
+const TASKS: [Task; 15] = [
     ("corpus", corpus::task, "[KERNEL...]  fetch real kernels: 5.10, 6.1, 6.12, newest, or a suite"),
     (
         "oracle",
@@ -42,6 +43,7 @@ const TASKS: [Task; 14] = [
         archive::task,
         "[KERNEL...]  judge an archive's packages of kernels in one run, end it in the middle and go on",
     ),
+    ("formats", formats::task, "hold what is written for other tools against their schemas (pip, xmllint)"),
     ("containers", containers::task, "[KERNEL...]  compare packages, images and lists with their trees"),
     (
         "mutate",
