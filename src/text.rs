@@ -69,9 +69,11 @@ pub(crate) fn list(items: &[impl AsRef<str>]) -> String {
 }
 
 /// Whether a character does something instead of showing something: control characters, those that change the
-/// direction of what follows, and those that can't be seen.
+/// direction of what follows, those that can't be seen, and those that are none (XML holds no U+FFFE and U+FFFF).
 fn acts(c: char) -> bool {
     c.is_control()
+        || u32::from(c) & 0xfffe == 0xfffe
+        || matches!(c, '\u{ad}' | '\u{180e}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
         || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 

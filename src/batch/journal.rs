@@ -13,6 +13,9 @@ use serde::Deserialize;
 
 use super::Outcome;
 
+/// What every line begins with, half of one as well.
+const LINE: &[u8] = b"{\"schema\":\"";
+
 /// Why a file can't be gone on with.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {source}", .path.display())]
@@ -58,7 +61,7 @@ impl Journal {
         hashes: &HashMap<String, String>,
     ) -> Result<Self, JournalError> {
         let failed = |source| JournalError { path: path.to_owned(), source };
-        let (mut done, mut kept, mut left_out) = (HashMap::new(), Vec::new(), 0);
+        let (mut done, mut kept, mut left_out, mut is_foreign) = (HashMap::new(), Vec::new(), 0, false);
         let old = match File::open(path) {
             Ok(file) => Some(file),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -67,6 +70,8 @@ impl Journal {
         for line in old.into_iter().flat_map(|file| BufReader::new(file).split(b'\n')) {
             let line = line.map_err(failed)?;
             let told = serde_json::from_slice::<Line>(&line).ok();
+            let is_first = done.is_empty() && left_out == 0;
+            is_foreign |= is_first && !line.starts_with(LINE);
             let is_current = |input: &Done| hashes.get(&input.path).is_none_or(|sha256| *sha256 == input.sha256);
             let counts =
                 told.filter(|told| told.schema == schema && told.judged_by == judged_by && is_current(&told.input));
@@ -76,6 +81,11 @@ impl Journal {
             } else {
                 left_out += 1;
             }
+        }
+        // Nobody's file is taken for a run's that has not one line of one.
+        if is_foreign {
+            let reason = "it is no file of results, and nothing of it would be left";
+            return Err(failed(io::Error::new(io::ErrorKind::InvalidData, reason)));
         }
         // What counts is in place at every moment.
         let beside = path.with_added_extension("part");

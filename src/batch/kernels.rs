@@ -9,6 +9,8 @@ use percent_encoding::percent_decode_str;
 use crate::input::{self, InputError};
 
 /// Packages of kernels: who names a folder of them says that what is in them is the kernels' own.
+///
+/// Of a package in there that is none by its name nothing is believed.
 #[derive(Debug, Default)]
 pub struct Kernels {
     packages: Vec<PathBuf>,
@@ -48,7 +50,7 @@ impl Kernels {
         self.packages.iter().find(|package| input::tells_exports(package, None)).map(PathBuf::as_path)
     }
 
-    /// The kernel that the first module of a package is for, if there is a module in it.
+    /// The kernel that the first module of a package says it is for, if there is a module in it.
     pub fn of_package(&mut self, package: &Path) -> Option<&Kernel> {
         if self.packages.is_empty() {
             return None;
@@ -71,13 +73,20 @@ impl Kernels {
 /// Whether a package is one of a kernel of this version, by the name of its file: `linux-headers-VERSION_1.0_amd64.deb`,
 /// `kernel-devel-VERSION.rpm`.
 fn is_of(package: &Path, version: &str) -> bool {
+    /// What stands before it in the names of Debian's packages.
+    const DEBS: [&str; 7] = ["image", "image-unsigned", "modules", "modules-extra", "binary", "base", "headers"];
     /// What may stand behind it; with anything else it is part of a longer version, such as that of another flavour.
     const BEHIND: [&str; 5] = ["_", ".deb", ".rpm", "-unsigned_", "-signed_"];
     let name = package.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
     let name = percent_decode_str(&name).decode_utf8_lossy();
+    let is_kernels = |before: &str| {
+        let deb = before.strip_prefix("linux-").and_then(|rest| rest.strip_suffix('-'));
+        deb.is_some_and(|kind| DEBS.contains(&kind))
+            || before.strip_prefix("kernel-").is_some_and(|rest| rest.is_empty() || rest.ends_with('-'))
+    };
     name.match_indices(version).any(|(at, _)| {
         let (before, behind) = (name.get(..at).unwrap_or_default(), name.get(at + version.len()..).unwrap_or_default());
-        before.ends_with(['-', '_']) && BEHIND.iter().any(|ending| behind.starts_with(ending))
+        is_kernels(before) && BEHIND.iter().any(|ending| behind.starts_with(ending))
     })
 }
 
@@ -98,6 +107,8 @@ mod tests {
             ("linux-headers-6.1.0-57-amd64v3_1.deb", "6.1.0-57-amd64"),
             ("linux-headers-6.1.0-57-rt-amd64_1.deb", "6.1.0-57-amd64"),
             ("linux-headers-6.1.0-57-686-pae_1.deb", "6.1.0-57-686"),
+            ("linux-modules-nvidia-535-6.1.0-57-amd64_1.deb", "6.1.0-57-amd64"),
+            ("vendor-gpu-6.1.0-57-amd64_1.deb", "6.1.0-57-amd64"),
             ("linux-image-6.1.0-57-amd64-dbg_1.deb", "6.1.0-57-amd64"),
             ("linux-headers-6.1.0-57-common_1.deb", "6.1.0-57-amd64"),
         ] {

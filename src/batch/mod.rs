@@ -9,12 +9,11 @@ mod kernels;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use walkdir::WalkDir;
 
 pub use journal::{Journal, JournalError};
 pub use kernels::{Kernel, Kernels};
 
-use crate::input::{self, InputError, InputErrorKind};
+use crate::input::{self, Collected, Format, InputError, InputErrorKind, PackageFile};
 
 /// How one of many inputs came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,40 +29,60 @@ pub enum Outcome {
     NothingToJudge,
 }
 
-/// The inputs that are judged apart: what is named, what a list names, and in a folder its packages; one without a package is an
-/// input itself.
-pub fn inputs(paths: &[PathBuf]) -> Result<Vec<PathBuf>, InputError> {
-    let mut inputs = Vec::new();
+/// One input that is judged apart.
+#[derive(Debug)]
+pub struct Input {
+    /// How it is called.
+    pub path: PathBuf,
+    /// What of it is read: itself, or the modules that lie in a folder beside packages.
+    pub files: Vec<PathBuf>,
+    /// What of it yields nothing.
+    pub errors: Vec<InputError>,
+    /// Whether it is a package: one without a module in it is nothing to judge.
+    pub is_package: bool,
+}
+
+/// The inputs that are judged apart: what is named, what a list names, and of a folder its packages, and all the rest of it together.
+pub fn inputs(paths: &[PathBuf]) -> Result<Vec<Input>, InputError> {
+    let mut named = Vec::new();
     for path in paths {
         match path.to_str().and_then(|path| path.strip_prefix('@')) {
             Some(list) => {
                 let listed = input::listed(Path::new(list));
-                inputs.extend(listed.map_err(|kind| InputError::new(path.display().to_string(), kind))?);
+                named.extend(listed.map_err(|kind| InputError::new(path.display().to_string(), kind))?);
             }
-            None => inputs.push(path.clone()),
+            None => named.push(path.clone()),
         }
     }
-    let mut apart = Vec::new();
-    for path in inputs {
-        let packages = if path.is_dir() { packages_of(&path)? } else { Vec::new() };
-        if packages.is_empty() { apart.push(path) } else { apart.extend(packages) }
+    Ok(named.into_iter().flat_map(apart).collect())
+}
+
+/// What a path stands for.
+fn apart(path: PathBuf) -> Vec<Input> {
+    let package = |file: PackageFile| Input {
+        files: vec![file.path.clone()],
+        path: file.path,
+        errors: Vec::new(),
+        is_package: file.format != Format::Initramfs,
+    };
+    let Collected { modules, packages, errors, .. } = input::collect(std::slice::from_ref(&path));
+    if packages.is_empty() {
+        return vec![Input { files: vec![path.clone()], path, errors: Vec::new(), is_package: false }];
     }
-    Ok(apart)
+    let mut inputs: Vec<Input> = packages.into_iter().map(package).collect();
+    if !modules.is_empty() || !errors.is_empty() {
+        let files = modules.into_iter().map(|module| module.path).collect();
+        inputs.push(Input { path, files, errors, is_package: false });
+    }
+    inputs
 }
 
 /// The packages in a folder, by their paths.
 fn packages_of(folder: &Path) -> Result<Vec<PathBuf>, InputError> {
-    let mut packages = Vec::new();
-    for entry in WalkDir::new(folder).follow_links(true).sort_by_file_name() {
-        let entry = entry.map_err(|error| {
-            let path = error.path().unwrap_or(folder).display().to_string();
-            let kind = error.into_io_error().map_or(InputErrorKind::NotAFile("a loop of links"), InputErrorKind::Io);
-            InputError::new(path, kind)
-        })?;
-        let is_package = entry.path().extension().is_some_and(|ending| ending == "deb" || ending == "rpm");
-        if is_package && entry.file_type().is_file() {
-            packages.push(entry.into_path());
-        }
+    let Collected { packages, mut errors, .. } = input::collect(&[folder.to_owned()]);
+    errors.retain(|error| !matches!(error.kind, InputErrorKind::NoModules));
+    match errors.into_iter().next() {
+        Some(error) => Err(InputError::new(folder.join(&error.path).display().to_string(), error.kind)),
+        None => Ok(packages.into_iter().map(|package| package.path).collect()),
     }
-    Ok(packages)
 }

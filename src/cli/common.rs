@@ -164,6 +164,11 @@ impl AllowlistArgs {
 }
 
 impl InputArgs {
+    /// What of it a result depends on, but for files, which have a content.
+    pub(super) fn manner(&self) -> String {
+        format!("{} {:?}", self.cross_check, self.debug_dirs)
+    }
+
     /// Nothing but what every command has.
     pub(super) fn new(jobs: Option<u16>, allowlists: AllowlistArgs) -> Self {
         Self { jobs, allowlists, ..Self::default() }

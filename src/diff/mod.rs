@@ -53,7 +53,7 @@ pub struct Importer {
 pub struct Diff {
     /// Exports of families.
     pub family_exports: Change<Offered, Terms>,
-    /// Other exports: who may have them, or who offers them. Those that came or went are only counted.
+    /// Other exports: who may have them. Those that came or went are only counted.
     pub other_exports: BTreeMap<String, Terms>,
     /// How many other exports came.
     pub others_came: usize,

@@ -27,9 +27,10 @@ pub struct Offered {
 }
 
 impl Offered {
-    /// What makes a change: where it is built matters to nobody.
-    pub(super) fn terms(&self) -> (Class, Option<&str>, Tier, Option<&str>) {
-        (self.class, self.namespace.as_deref(), self.tier, self.family.as_deref())
+    /// What makes a change. Who offers what is of no family matters to nobody: modules are split and joined.
+    pub(super) fn terms(&self) -> (Class, Option<&str>, Tier, Option<&str>, Option<&str>) {
+        let provider = self.family.as_ref().map(|_| self.provider.as_str());
+        (self.class, self.namespace.as_deref(), self.tier, self.family.as_deref(), provider)
     }
 }
 

@@ -17,9 +17,9 @@ use super::package::{Choice, DEB_MAGIC, Member, RPM_MAGIC, chosen};
 use super::read::{caught, unpacked};
 use super::{InputError, InputErrorKind};
 use crate::exports::Reference;
-use crate::module::Bytes;
 use crate::module::bytes::PositionedFile;
 use crate::module::elf::Elf;
+use crate::module::{Bytes, ModuleFacts};
 use crate::symvers::Symvers;
 use crate::{limits, text, vmlinux};
 
@@ -103,31 +103,32 @@ pub(crate) fn tells_exports(package: &Path, version: Option<&str>) -> bool {
         }
         _ => Choice::Pass,
     };
-    look_through(package, &choose);
+    look_through(package, &choose, &mut |_| {});
     found.get()
 }
 
-/// The version of the kernel that the first module of a package is for: it lies in `lib/modules/VERSION`.
+/// The version of the kernel that the first module of a package says it is for (`vermagic`).
 pub(crate) fn kernel_version_of(package: &Path) -> Option<String> {
-    let found = RefCell::new(None);
-    let choose = |name: &str| {
-        let below = name.split_once("lib/modules/").map(|(_, below)| below);
-        match below.and_then(|below| below.split_once('/')) {
-            Some((version, file)) if module_ending(file) == Ending::Module => {
-                *found.borrow_mut() = Some(version.to_owned());
-                Choice::Stop
-            }
-            _ => Choice::Pass,
-        }
+    let (found, is_done) = (RefCell::new(None), Cell::new(false));
+    let choose = |name: &str| match (is_done.get(), module_ending(name)) {
+        (true, _) => Choice::Stop,
+        (false, Ending::Module) => Choice::Take,
+        (false, _) => Choice::Pass,
     };
-    look_through(package, &choose);
+    let mut visit = |member: Member| {
+        is_done.set(true);
+        let read = || Ok(ModuleFacts::read(Bytes::in_memory(&unpacked(member.bytes?)?))?);
+        let facts = caught(read).ok();
+        *found.borrow_mut() = facts.and_then(|facts| facts.kernel().map(str::to_owned));
+    };
+    look_through(package, &choose, &mut visit);
     found.into_inner()
 }
 
 /// Looks at the names in a package; what can't be read of it is told when it is judged.
-fn look_through(package: &Path, choose: &dyn Fn(&str) -> Choice) {
+fn look_through(package: &Path, choose: &dyn Fn(&str) -> Choice, visit: &mut dyn FnMut(Member)) {
     let look = || match format_of(package)? {
-        Some(format) => chosen(format, &mut door::file(package)?.0, choose, &mut |_| {}),
+        Some(format) => chosen(format, &mut door::file(package)?.0, choose, visit),
         None => Ok(()),
     };
     let _ = caught(look);

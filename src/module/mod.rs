@@ -255,6 +255,12 @@ impl ModuleFacts {
         self.imports.iter().any(|import| symbols.contains(&*import.name))
     }
 
+    /// The version of the kernel that it says it is for.
+    #[must_use]
+    pub fn kernel(&self) -> Option<&str> {
+        self.modinfo.first("vermagic")?.split(' ').next().filter(|version| !version.is_empty())
+    }
+
     /// Whether it claims to come from the kernel's own tree (`intree=Y`); nothing proves it.
     #[must_use]
     pub fn claims_intree(&self) -> bool {

@@ -122,7 +122,9 @@ fn differing(Terms { old, new }: &Terms) -> String {
         ("family", none(&old.family), none(&new.family)),
         ("namespace", none(&old.namespace), none(&new.namespace)),
     ];
-    let changed = pairs.iter().filter(|(_, old, new)| old != new);
+    let provider =
+        old.family.as_ref().or(new.family.as_ref()).map(|_| ("provider", old.provider.clone(), new.provider.clone()));
+    let changed = pairs.iter().chain(&provider).filter(|(_, old, new)| old != new);
     changed.map(|(what, old, new)| format!("{what} {old} -> {new}")).collect::<Vec<_>>().join(", ")
 }
 

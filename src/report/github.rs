@@ -23,9 +23,12 @@ pub fn check(out: &mut dyn Write, report: &CheckReport<'_>) -> io::Result<()> {
         let message = data(&format!("{}{help}", told.sentence()));
         writeln!(out, "::{command} file={}{line},title={title}::{message}", property(&path))?;
     }
-    for error in report.gathered.errors.iter().filter(|error| !error.is_malformed()) {
+    for error in report.untold_errors() {
         let path = report.roots.relative(&error.path);
         writeln!(out, "::error file={},title=symgate::{}", property(&path), data(&error.kind.to_string()))?;
+    }
+    for said in report.overrides() {
+        writeln!(out, "::notice title=symgate::{}", data(&said))?;
     }
     let sums = report.summary();
     let said = format!(

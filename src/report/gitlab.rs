@@ -35,7 +35,7 @@ struct Lines {
 pub fn check(out: &mut dyn Write, report: &CheckReport<'_>) -> io::Result<()> {
     let findings = report.findings();
     let issues = findings.iter().filter(|finding| finding.waiver.is_none()).map(|finding| issue(report, finding));
-    let errors = report.gathered.errors.iter().filter(|error| !error.is_malformed()).map(|error| {
+    let errors = report.untold_errors().map(|error| {
         let path = report.roots.relative(&error.path);
         let fingerprint = blake3::hash(format!("no facts:{path}").as_bytes()).to_hex().to_string();
         let location = Location { path, lines: Lines { begin: 1 } };
@@ -47,7 +47,13 @@ pub fn check(out: &mut dyn Write, report: &CheckReport<'_>) -> io::Result<()> {
             location,
         }
     });
-    write_document(out, &issues.chain(errors).collect::<Vec<_>>())
+    let overrides = report.overrides().map(|said| {
+        let fingerprint = blake3::hash(said.as_bytes()).to_hex().to_string();
+        // It is about the whole run; every issue has to stand somewhere.
+        let location = Location { path: "symgate".to_owned(), lines: Lines { begin: 1 } };
+        Issue { description: said, check_name: "override", fingerprint, severity: "info", location }
+    });
+    write_document(out, &issues.chain(errors).chain(overrides).collect::<Vec<_>>())
 }
 
 fn issue(report: &CheckReport<'_>, finding: &Finding) -> Issue {

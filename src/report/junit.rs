@@ -37,7 +37,7 @@ pub fn check(out: &mut dyn Write, report: &CheckReport<'_>) -> io::Result<()> {
     let modules = judged.map(|judgement| case(report, judgement.subject.path, &judgement.findings));
     let others = report.judged.others.iter();
     let others = others.map(|finding| case(report, &finding.path, std::slice::from_ref(finding)));
-    let errors = report.gathered.errors.iter().filter(|error| !error.is_malformed()).map(|error| Case {
+    let errors = report.untold_errors().map(|error| Case {
         name: report.roots.relative(&error.path),
         outcome: Outcome::NoFacts(error.kind.to_string()),
         said: Vec::new(),
@@ -56,7 +56,15 @@ pub fn check(out: &mut dyn Write, report: &CheckReport<'_>) -> io::Result<()> {
         |xml| {
             let suite =
                 xml.create_element("testsuite").with_attribute(("name", "symgate check")).with_attributes(sums());
-            suite.write_inner_content(|xml| cases.iter().try_for_each(|case| case.write(xml)))?;
+            suite.write_inner_content(|xml| {
+                cases.iter().try_for_each(|case| case.write(xml))?;
+                let overrides: Vec<String> = report.overrides().collect();
+                if !overrides.is_empty() {
+                    let said = lines(&overrides.join("\n"));
+                    xml.create_element("system-out").write_text_content(BytesText::new(&said))?;
+                }
+                Ok(())
+            })?;
             Ok(())
         },
     )?;

@@ -74,8 +74,7 @@ fn findings(out: &mut dyn Write, report: &CheckReport<'_>, heading: &str, told: 
 }
 
 fn errors(out: &mut dyn Write, report: &CheckReport<'_>) -> io::Result<()> {
-    // A file that is malformed has a finding.
-    let errors: Vec<_> = report.gathered.errors.iter().filter(|error| !error.is_malformed()).collect();
+    let errors: Vec<_> = report.untold_errors().collect();
     if errors.is_empty() {
         return Ok(());
     }
@@ -123,8 +122,8 @@ fn notes(out: &mut dyn Write, report: &CheckReport<'_>) -> io::Result<()> {
         }
         writeln!(out, "\n</details>")?;
     }
-    for (rule, level) in &report.context.terms.overrides {
-        writeln!(out, "\n{rule} is set to {level} in this run.")?;
+    for said in report.overrides() {
+        writeln!(out, "\n{said}.")?;
     }
     Ok(())
 }

@@ -122,6 +122,22 @@ impl<'a> CheckReport<'a> {
         findings
     }
 
+    /// The inputs that yielded no facts and of which no finding speaks.
+    pub(super) fn untold_errors(&self) -> impl Iterator<Item = &'a InputError> {
+        let others = &self.judged.others;
+        let is_told = move |error: &InputError| {
+            let speaks = |finding: &Finding| finding.path == error.path && finding.waiver.is_none();
+            error.is_malformed() && others.iter().any(speaks)
+        };
+        self.gathered.errors.iter().filter(move |error| !is_told(error))
+    }
+
+    /// What was set otherwise in this run, in words.
+    pub(super) fn overrides(&self) -> impl Iterator<Item = String> {
+        let overrides = self.context.terms.overrides.iter();
+        overrides.map(|(rule, level)| format!("{rule} is set to {level} in this run"))
+    }
+
     /// The modules to show: those that have to do with a family or have a finding, or all.
     pub fn shown(&self) -> impl Iterator<Item = &'a Judgement<'a>> {
         let all = self.all;

@@ -179,9 +179,9 @@ pub fn check(out: &mut dyn Write, report: &CheckReport<'_>) -> io::Result<()> {
         let text = format!("{}: {} of {}: {}", coverage.what, coverage.seen, coverage.of, coverage.note?);
         Some(Notification { level: "warning", message: Text::message(&text), locations: Vec::new() })
     });
-    let overrides = report.context.terms.overrides.iter().map(|(rule, level)| Notification {
+    let overrides = report.overrides().map(|said| Notification {
         level: "note",
-        message: Text::message(&format!("{rule} is set to {level} in this run")),
+        message: Text::message(&said),
         locations: Vec::new(),
     });
     let invocation = Invocation {

@@ -155,6 +155,100 @@ fn what_is_for_many_inputs_is_refused_elsewhere() {
         let run = finish(&mut command(["check", "testdata/6.1/sg_get.ko"].iter().chain(more)));
         assert_eq!(run.status, 2, "{}", run.all());
     }
+    for more in [&["--list-denied", "x"][..], &["--allow-empty"], &["--verbose"]] {
+        let args = ["check", "--format", "ndjson", "testdata/6.1/sg_get.ko"];
+        assert_eq!(finish(&mut command(args.iter().chain(more))).status, 2, "{more:?}");
+    }
+}
+
+#[test]
+fn all_of_a_folder_is_judged() {
+    let folder = folder();
+    archive(folder.path());
+    write(folder.path(), "out/loose.ko", module("sg_get"));
+    fs::rename(folder.path().join("out/a-sg-modules_1_amd64.deb"), folder.path().join("out/a.udeb")).unwrap();
+    let run = finish(command(["check", "--format", "ndjson", "--today", TODAY, "out"]).current_dir(folder.path()));
+    let outcome = |line: &Value| (line["input"]["path"].as_str().unwrap().to_owned(), line["outcome"].to_string());
+    let told: Vec<_> = lines(&run.stdout).iter().map(outcome).collect();
+    let expected = [
+        ("out/a.udeb", "\"denied\""),
+        ("out/b-sg-dkms_1_all.deb", "\"nothing-to-judge\""),
+        ("out/c-harmless.rpm", "\"clean\""),
+        ("out", "\"denied\""),
+    ];
+    assert_eq!(told, expected.map(|(path, outcome)| (path.to_owned(), outcome.to_owned())));
+    assert_eq!(run.status, 1);
+}
+
+#[test]
+fn where_nothing_is_judged_nothing_passes() {
+    let folder = folder();
+    fs::create_dir(folder.path().join("empty")).unwrap();
+    write(folder.path(), "list", "");
+    fs::copy(testdata("6.1/Module.symvers"), folder.path().join("Module.symvers")).unwrap();
+    for input in ["empty", "@list", "Module.symvers", "none"] {
+        let run = finish(command(["check", "--format", "ndjson", input]).current_dir(folder.path()));
+        assert_eq!(run.status, 3, "{input}: {}", run.all());
+        lines(&run.stdout).iter().for_each(|line| assert_eq!(line["outcome"], "no-facts"));
+    }
+}
+
+#[test]
+fn the_kernel_is_the_one_that_the_modules_say() {
+    let folder = folder();
+    archive(folder.path());
+    let outcome = |name: &str, path: &str| {
+        let package = deb(&[(path, Regular, &module("sg_get"))], ".gz");
+        let run = apart(folder.path(), &[&write(folder.path(), name, package)]);
+        (lines(&run.stdout)[0]["outcome"].as_str().unwrap().to_owned(), run.status)
+    };
+    // Whatever folder it lies in.
+    for path in ["./lib/modules/7.2/a.ko", "./opt/a.ko"] {
+        assert_eq!(outcome("any.deb", path), ("denied".to_owned(), 1), "{path}");
+    }
+    fs::remove_dir_all(folder.path().join("kernels")).unwrap();
+    fs::create_dir(folder.path().join("kernels")).unwrap();
+    assert_eq!(outcome("unknown.deb", "./opt/a.ko"), ("no-facts".to_owned(), 3), "no kernel's packages are there");
+}
+
+#[test]
+fn what_is_no_kernels_package_proves_nothing() {
+    let folder = folder();
+    archive(folder.path());
+    let version = version();
+    let image = folder.path().join(format!("kernels/linux-image-{version}_1_amd64.deb"));
+    fs::rename(image, folder.path().join(format!("kernels/vendor-gpu-{version}_1_amd64.deb"))).unwrap();
+    let run = apart(folder.path(), &["kernels"]);
+    let outcomes: Vec<String> = lines(&run.stdout).iter().map(|line| line["outcome"].to_string()).collect();
+    assert_eq!(outcomes, ["\"nothing-to-judge\"", "\"denied\""]);
+}
+
+#[test]
+fn a_run_is_gone_on_with_only_if_all_is_the_same() {
+    let folder = folder();
+    let inputs = archive(folder.path());
+    let on =
+        |more: &[&str]| apart(folder.path(), &[&["--resume", "-o", "r.ndjson", "kernels", "out"][..], more].concat());
+    assert_eq!(on(&[]).status, 1);
+    assert!(on(&["--cross-check"]).stderr.contains("or broken: 5"));
+    // Of the same length, and another content.
+    let headers = folder.path().join(format!("kernels/linux-headers-{}_1_amd64.deb", version()));
+    let mut bytes = fs::read(&headers).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    fs::write(&headers, bytes).unwrap();
+    assert!(on(&["--cross-check"]).stderr.contains("or broken: 5"));
+    assert_eq!(on(&["--kernel-build", "kernels"]).status, 2, "what is in a folder nobody can tell");
+    // Nobody's file is written over.
+    let input = fs::read(&inputs[1]).unwrap();
+    for resume in [&["--resume"][..], &[]] {
+        let args = [&["-o", &inputs[1], "out"][..], resume].concat();
+        assert_eq!(apart(folder.path(), &args).status, 2);
+        assert_eq!(fs::read(&inputs[1]).unwrap(), input);
+    }
+    write(folder.path(), "letter", "Dear kernel,\n");
+    let run = apart(folder.path(), &["--resume", "-o", "letter", "out"]);
+    assert!(run.status == 2 && run.stderr.contains("no file of results"), "{}", run.all());
 }
 
 #[test]

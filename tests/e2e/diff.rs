@@ -60,6 +60,10 @@ fn a_change_can_be_told_by_the_exit_status() {
     let status = |args: &[&str]| diff(folder.path(), &[&["--exit-code"][..], args].concat()).status;
     assert_eq!(status(&SYMVERS), 1);
     assert_eq!(status(&["old.symvers", "old.symvers"]), 0);
+    // Another provider of a family's export is a change, whatever its terms.
+    let moved = fs::read_to_string(folder.path().join("old.symvers")).unwrap();
+    write(folder.path(), "moved.symvers", moved.replace("\tdma_buf_get\tvmlinux\t", "\tdma_buf_get\tdrivers/x/x\t"));
+    assert_eq!(status(&["old.symvers", "moved.symvers"]), 1);
     assert_eq!(diff(folder.path(), &SYMVERS).status, 0);
 }
 

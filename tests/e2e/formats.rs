@@ -158,3 +158,25 @@ fn what_a_name_says_does_nothing_to_a_page() {
     assert!(uri.as_str().unwrap().starts_with("a%2Cb%3Ac%250A%3A%3Aerror%20file%3Dx"), "{uri}");
     assert!(!formatted("junit").contains("<b>"));
 }
+
+#[test]
+fn what_no_finding_speaks_of_is_told_all_the_same() {
+    let folder = folder();
+    let broken = write(folder.path(), "broken.ko", b"\x7fELF, and nothing that could be read");
+    for format in ["junit", "github", "gitlab", "markdown", "sarif"] {
+        let args = ["check", "--format", format, "--allow", "SG013", &broken].map(str::to_owned);
+        let run = finish(command(args).current_dir(folder.path()));
+        assert_eq!(run.status, 3);
+        assert!(run.stdout.contains("broken.ko"), "{format}: {}", run.stdout);
+        assert!(run.stdout.contains("SG013 is set to allow in this run"), "{format}: {}", run.stdout);
+    }
+}
+
+#[test]
+fn no_name_makes_the_xml_ill_formed() {
+    let folder = folder();
+    let path = write(folder.path(), "a\u{ffff}\u{ad}b.ko", support::gets());
+    let args = ["check", "--format", "junit", "--today", TODAY, &path].map(str::to_owned);
+    let said = finish(command(args).current_dir(folder.path())).stdout;
+    assert!(said.contains("a\\u{ffff}\\u{ad}b.ko"), "{said}");
+}

@@ -14,8 +14,7 @@ use super::super::common::{CliError, TrustArgs};
 use super::super::output;
 use super::{Args, roots};
 use crate::allowlist::Allowlists;
-use crate::batch::{self, Journal, Kernel, Kernels, Outcome};
-use crate::check::Gathered;
+use crate::batch::{self, Input, Journal, Kernel, Kernels, Outcome};
 use crate::gate::Terms;
 use crate::input::{InputError, InputErrorKind, door};
 use crate::report::json::{self, Apart};
@@ -43,15 +42,21 @@ impl ApartArgs {
 
 /// Judges each input apart, in the order given.
 pub(super) fn run(args: &Args, trust: &TrustArgs, allowlists: &Allowlists, terms: &Terms) -> Result<Exit, CliError> {
+    if args.list_denied.is_some() || args.allow_empty || args.verbose {
+        let refused = "--list-denied, --allow-empty and --verbose are for inputs that are judged together";
+        return Err(CliError::Usage(refused.to_owned()));
+    }
     let inputs = batch::inputs(&args.inputs).map_err(CliError::Input)?;
     let mut kernels = Kernels::read(&args.apart.kernels).map_err(CliError::Input)?;
-    let judged_by = judged_by(args, &kernels, allowlists, terms).map_err(CliError::Input)?;
-    let hashes: Vec<_> = inputs.par_iter().map(|input| sha256(input)).collect();
+    let judged_by = judged_by(args, &kernels, allowlists, terms)?;
+    let hashes: Vec<_> = inputs.par_iter().map(|input| sha256(&input.path)).collect();
     let mut lines = Lines::open(args, &judged_by, &inputs, &hashes)?;
     let run = Run { args, trust, allowlists, terms, judged_by: &judged_by, roots: roots(&args.source_root) };
-    let (mut exit, mut already) = (Exit::Clean, 0);
-    for (input, sha256) in inputs.iter().zip(hashes) {
-        let path = input.display().to_string();
+    // Where nothing at all is judged, nothing passes.
+    let mut exit = if inputs.is_empty() { Exit::NoFacts } else { Exit::Clean };
+    let (count, mut already) = (inputs.len(), 0);
+    for (input, sha256) in inputs.into_iter().zip(hashes) {
+        let path = input.path.display().to_string();
         if let (Lines::Kept(journal), Ok(Some(sha256))) = (&lines, &sha256)
             && let Some(outcome) = journal.outcome(&path, sha256)
         {
@@ -61,14 +66,17 @@ pub(super) fn run(args: &Args, trust: &TrustArgs, allowlists: &Allowlists, terms
         }
         let mut line = Vec::new();
         let outcome = match sha256 {
-            Ok(sha256) => run.one(input, &path, sha256.as_deref(), kernels.of_package(input), &mut line)?,
+            Ok(sha256) => {
+                let kernel = if input.is_package { kernels.of_package(&input.path) } else { None };
+                run.one(input, &path, sha256.as_deref(), kernel, &mut line)?
+            }
             Err(error) => run.failed(&path, None, error.to_string(), &mut line)?,
         };
         lines.add(&line)?;
         exit = worse(exit, outcome);
     }
     if already > 0 {
-        output::say(&format!("{already} of {} inputs were judged before", inputs.len()));
+        output::say(&format!("{already} of {count} inputs were judged before"));
     }
     Ok(exit)
 }
@@ -94,19 +102,23 @@ impl Lines {
     fn open(
         args: &Args,
         judged_by: &str,
-        inputs: &[PathBuf],
+        inputs: &[Input],
         hashes: &[io::Result<Option<String>>],
     ) -> Result<Self, CliError> {
         let Some(path) = &args.output.output else { return Ok(Self::Stdout) };
-        door::takes_a_report(path).map_err(|error| CliError::Usage(format!("{}: {error}", path.display())))?;
+        let wrong = |error: &dyn std::fmt::Display| CliError::Usage(format!("{}: {error}", path.display()));
+        if inputs.iter().flat_map(|input| &input.files).any(|input| output::is_same(input, path)) {
+            return Err(wrong(&"it is an input, too"));
+        }
+        door::takes_a_report(path).map_err(|error| wrong(&error))?;
         if !args.apart.resume {
-            return Ok(Self::File(BufWriter::new(File::create(path)?)));
+            return Ok(Self::File(BufWriter::new(File::create(path).map_err(|error| wrong(&error))?)));
         }
         let failed = |error: batch::JournalError| CliError::Usage(format!("can't go on with {error}"));
         let hashes = inputs
             .iter()
             .zip(hashes)
-            .filter_map(|(input, hash)| Some((input.display().to_string(), hash.as_ref().ok()?.clone()?)));
+            .filter_map(|(input, hash)| Some((input.path.display().to_string(), hash.as_ref().ok()?.clone()?)));
         let journal = Journal::resume(path, json::APART, judged_by, &hashes.collect()).map_err(failed)?;
         if journal.left_out > 0 {
             let (path, count) = (path.display(), journal.left_out);
@@ -142,7 +154,7 @@ impl Run<'_> {
     /// Judges one input, and writes its line.
     fn one(
         &self,
-        input: &Path,
+        input: Input,
         path: &str,
         sha256: Option<&str>,
         kernel: Option<&Kernel>,
@@ -154,23 +166,25 @@ impl Run<'_> {
             options.symvers.extend(kernel.exports.clone());
             trust.kernel_package.extend(kernel.packages.clone());
         }
-        let mut gathered = match options.gather(&[input.to_owned()], &trust, self.allowlists, true) {
+        let mut gathered = match options.gather(&input.files, &trust, self.allowlists, true) {
             Ok(gathered) => gathered,
             Err(error) => return self.failed(path, sha256, error.to_string(), line),
         };
+        gathered.errors.extend(input.errors);
         let is_empty = |error: &InputError| matches!(error.kind, InputErrorKind::NoModules);
-        let has_nothing =
-            gathered.modules.is_empty() && !gathered.errors.is_empty() && gathered.errors.iter().all(is_empty);
+        let has_nothing = input.is_package
+            && gathered.modules.is_empty()
+            && !gathered.errors.is_empty()
+            && gathered.errors.iter().all(is_empty);
         if has_nothing {
             gathered.errors.clear();
+        } else if gathered.module_files == 0 && gathered.errors.is_empty() && !gathered.empty_list {
+            gathered.errors.push(InputError::new(path, InputErrorKind::NoModules));
         }
-        let versions = versions(&gathered);
-        if let (Some(kernel), true) = (kernel, versions.len() > 1) {
-            let several: Vec<&str> = versions.iter().map(String::as_str).collect();
-            let reason =
-                format!("holds modules of several kernels ({}), and {} is one", several.join(", "), kernel.version);
-            gathered.errors.push(InputError::new(path, InputErrorKind::Package(reason)));
-        }
+        let versions: BTreeSet<String> =
+            gathered.modules.iter().filter_map(|module| module.facts.kernel().map(str::to_owned)).collect();
+        let doubt = if has_nothing || self.args.apart.kernels.is_empty() { None } else { doubt(kernel, &versions) };
+        gathered.errors.extend(doubt.map(|doubt| InputError::new(path, InputErrorKind::Package(doubt))));
         let context = gathered.context(self.allowlists, self.terms.clone());
         let mut judged = gathered.judge(&context);
         let located = gathered.locate(&mut judged);
@@ -203,11 +217,20 @@ impl Run<'_> {
     }
 }
 
-/// The versions of the kernels that modules say they are for.
-fn versions(gathered: &Gathered) -> BTreeSet<String> {
-    let versions =
-        gathered.modules.iter().filter_map(|module| module.facts.modinfo.first("vermagic")?.split(' ').next());
-    versions.map(str::to_owned).collect()
+/// Why it is not known what the kernel of an input's modules exports: that was to be taken from the packages of kernels.
+fn doubt(kernel: Option<&Kernel>, versions: &BTreeSet<String>) -> Option<String> {
+    let said: Vec<&str> = versions.iter().map(String::as_str).collect();
+    match (kernel, said.as_slice()) {
+        (None, _) => Some("it is no package whose first module says which kernel it is for".to_owned()),
+        (Some(kernel), [one]) if *one != kernel.version => {
+            Some(format!("its modules say that they are for {one}, and the first for {}", kernel.version))
+        }
+        (Some(kernel), [_]) => kernel
+            .exports
+            .is_none()
+            .then(|| format!("no package among --kernels tells what {} exports", kernel.version)),
+        (Some(_), several) => Some(format!("it holds modules of several kernels ({})", several.join(", "))),
+    }
 }
 
 /// The hash of a file's content; what is none has none, and is judged anew each time.
@@ -225,23 +248,37 @@ fn sha256(path: &Path) -> io::Result<Option<String>> {
     }
 }
 
-/// The hash of all that a result depends on but for the input: who judges, by what, and how.
-fn judged_by(args: &Args, kernels: &Kernels, allowlists: &Allowlists, terms: &Terms) -> Result<String, InputError> {
+/// The hash of all that a result depends on but for the input: who judges, by what, and how. A run can only be gone on with if that
+/// can be told.
+fn judged_by(args: &Args, kernels: &Kernels, allowlists: &Allowlists, terms: &Terms) -> Result<String, CliError> {
+    let Args { trust, input, apart, .. } = args;
+    let named = input.symvers.iter().chain(&trust.kernel_package).chain(&trust.trusted_keys);
+    let files: Vec<&PathBuf> = named.chain(kernels.packages()).collect();
+    let hashes: Vec<io::Result<Option<String>>> = files.par_iter().map(|path| sha256(path)).collect();
+    let folders = trust.kernel_build.iter().chain(&trust.context);
     let mut hash = blake3::Hasher::new();
     let mut add = |text: &str| {
         hash.update(text.as_bytes());
         hash.update(b"\0");
     };
-    add(env!("CARGO_PKG_VERSION"));
+    add(concat!(env!("CARGO_PKG_VERSION"), " ", env!("SYMGATE_READERS")));
     add(&allowlists.sha256);
-    add(&format!("{terms:?} {:?} {:?} {} {:?}", args.trust, args.origin, args.all, args.source_root));
-    for path in &args.input.symvers {
-        let failed = |error: io::Error| InputError::new(path.display().to_string(), error.into());
-        add(&sha256(path).map_err(failed)?.unwrap_or_default());
+    add(&format!("{terms:?} {trust:?} {:?} {} {:?} {}", args.origin, args.all, args.source_root, input.manner()));
+    let unknown = |path: &PathBuf| {
+        let path = path.display();
+        CliError::Usage(format!(
+            "{path}: nobody can tell whether it is unchanged, so that no run can be gone on with (--resume)"
+        ))
+    };
+    for (path, hash) in files.iter().zip(hashes) {
+        match hash.map_err(|error| CliError::Input(InputError::new(path.display().to_string(), error.into())))? {
+            Some(hash) => add(&hash),
+            None if apart.resume => return Err(unknown(path)),
+            None => {}
+        }
     }
-    for package in kernels.packages() {
-        let len = package.metadata().map_or(0, |meta| meta.len());
-        add(&format!("{} {len}", package.display()));
+    if let Some(folder) = folders.into_iter().find(|_| apart.resume) {
+        return Err(unknown(folder));
     }
     Ok(hash.finalize().to_hex().to_string())
 }

@@ -86,7 +86,7 @@ mod tests {
         let symbols = elf.first_symbols().unwrap();
         let calls = calls(&elf, &symbols, &Finders::of(&symbols, &|_| false));
         assert_eq!(calls.len(), 1);
-        (calls[0].names.iter().map(|name| name.to_string()).collect(), calls[0].is_open)
+        (calls[0].names.iter().map(ToString::to_string).collect(), calls[0].is_open)
     }
 
     #[test]
