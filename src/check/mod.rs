@@ -222,6 +222,12 @@ impl Gathered {
         Ok(gathered)
     }
 
+    /// Whether there was no module among the inputs, and nothing that says why.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        self.module_files == 0 && self.errors.is_empty() && !self.empty_list
+    }
+
     /// Follows what the modules' exports lead to.
     pub fn follow(&mut self, allowlists: &Allowlists) {
         self.follow_oracles(allowlists);

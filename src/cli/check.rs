@@ -12,6 +12,7 @@ use super::Exit;
 use super::common::{CliError, InputArgs, OutputArgs, TrustArgs, today};
 use super::output::{self, ColorChoice, Stream};
 use crate::allowlist::{Allowlists, Date, Lock, TakenFrom};
+use crate::check::Gathered;
 use crate::gate::{Level, Profile, Terms, rules};
 use crate::input::{InputError, InputErrorKind};
 use crate::report::{self, CheckReport, Roots};
@@ -172,28 +173,44 @@ fn together(args: &Args, trust: &TrustArgs, allowlists: &Allowlists, terms: Term
     let mut gathered = args.input.gather(&args.inputs, trust, allowlists, true)?;
     if args.allow_empty {
         gathered.errors.retain(|error| !matches!(error.kind, InputErrorKind::NoModules));
-    } else if gathered.module_files == 0 && gathered.errors.is_empty() && !gathered.empty_list {
+    } else if gathered.is_nothing() {
         // Only a Module.symvers was given: nothing was judged, so nothing passes.
         let input = args.inputs.first().map(|path| path.display().to_string()).unwrap_or_default();
         gathered.errors.push(InputError::new(input, InputErrorKind::NoModules));
     }
+    let exit = reported(args, &gathered, allowlists, terms, &roots(&args.source_root), |report| show(args, report))?;
+    if args.verbose {
+        output::say(&gathered.tell_reading());
+    }
+    // The process ends here: giving back the facts of four thousand modules one by one is wasted time.
+    std::mem::forget(gathered);
+    Ok(exit)
+}
+
+/// Judges what was gathered, and hands on the report.
+fn reported<T>(
+    args: &Args,
+    gathered: &Gathered,
+    allowlists: &Allowlists,
+    terms: Terms,
+    roots: &Roots,
+    hand_on: impl FnOnce(&CheckReport<'_>) -> Result<T, CliError>,
+) -> Result<T, CliError> {
     let context = gathered.context(allowlists, terms);
     let mut judged = gathered.judge(&context);
     let located = gathered.locate(&mut judged);
-    let report = CheckReport {
-        context: &context,
-        gathered: &gathered,
-        judged: &judged,
-        located: &located,
-        roots: &roots(&args.source_root),
-        all: args.all,
-    };
+    let (context, judged, located) = (&context, &judged, &located);
+    hand_on(&CheckReport { context, gathered, judged, located, roots, all: args.all })
+}
+
+/// Writes the report.
+fn show(args: &Args, report: &CheckReport<'_>) -> Result<Exit, CliError> {
     let kbuild = matches!(args.format, Format::Kbuild);
     // In a build's log the report stands on the same stream, and has said this already.
-    output::say_errors(gathered.errors.iter().filter(|error| !(kbuild && error.is_malformed())));
+    output::say_errors(report.gathered.errors.iter().filter(|error| !(kbuild && error.is_malformed())));
     // First of all: whoever takes out what is denied has to know it even if nobody can read the report.
     if let Some(path) = &args.list_denied {
-        let denied = gathered.denied(&judged);
+        let denied = report.gathered.denied(report.judged);
         let list = OutputArgs { output: Some(path.clone()), color: ColorChoice::Never };
         output::write(&list, Stream::Stdout, &args.inputs, |out| {
             denied.iter().try_for_each(|path| writeln!(out, "{path}"))
@@ -201,23 +218,16 @@ fn together(args: &Args, trust: &TrustArgs, allowlists: &Allowlists, terms: Term
     }
     let stream = if kbuild { Stream::Stderr } else { Stream::Stdout };
     output::write(&args.output, stream, &args.inputs, |out| match args.format {
-        Format::Human => report::human::check(out, &report),
-        Format::Kbuild => report::kbuild::check(out, &report),
-        Format::Json | Format::Ndjson => report::json::check(out, &report),
-        Format::Sarif => report::sarif::check(out, &report),
-        Format::Junit => report::junit::check(out, &report),
-        Format::Github => report::github::check(out, &report),
-        Format::Gitlab => report::gitlab::check(out, &report),
-        Format::Markdown => report::markdown::check(out, &report),
+        Format::Human => report::human::check(out, report),
+        Format::Kbuild => report::kbuild::check(out, report),
+        Format::Json | Format::Ndjson => report::json::check(out, report),
+        Format::Sarif => report::sarif::check(out, report),
+        Format::Junit => report::junit::check(out, report),
+        Format::Github => report::github::check(out, report),
+        Format::Gitlab => report::gitlab::check(out, report),
+        Format::Markdown => report::markdown::check(out, report),
     })?;
-    if args.verbose {
-        output::say(&gathered.tell_reading());
-    }
-    let exit = exit(&report);
-    drop(judged);
-    // The process ends here: giving back the facts of four thousand modules one by one is wasted time.
-    std::mem::forget(gathered);
-    Ok(exit)
+    Ok(exit(report))
 }
 
 fn exit(report: &CheckReport<'_>) -> Exit {

@@ -3,7 +3,7 @@
 //! to the same lines as one that was not.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -67,10 +67,10 @@ pub fn task(names: &[String]) -> Result<(), TaskError> {
         }
     }
     let symgate = shell::symgate()?;
-    let run = |results: &Path, resume: bool| {
+    let run = |results: &Path| {
         let mut command = Command::new(&symgate);
         command.args(["check", "--format", "ndjson", "--today", TODAY, "--kernels"]).arg(&kernels);
-        command.arg("-o").arg(results).args(resume.then_some("--resume"));
+        command.arg("--resume").arg("-o").arg(results);
         command.arg(&kernels).arg(home.join("sources"));
         command.stdout(Stdio::null());
         command
@@ -80,13 +80,13 @@ pub fn task(names: &[String]) -> Result<(), TaskError> {
         let _ = fs::remove_file(old);
     }
     let started = Instant::now();
-    ended(&mut run(&whole, true), &whole)?;
+    ended(&mut run(&whole), &whole)?;
     let lines = fs::read_to_string(&whole).map_err(TaskError::io(&whole))?;
     let count = lines.lines().count();
     println!("{count} packages in {:.0} s", started.elapsed().as_secs_f64());
-    interrupted(&mut run(&broken, true), &broken, count / 2)?;
+    interrupted(&mut run(&broken), &broken, count / 2)?;
     let before = fs::read_to_string(&broken).map_err(TaskError::io(&broken))?.lines().count();
-    ended(&mut run(&broken, true), &broken)?;
+    ended(&mut run(&broken), &broken)?;
     let again = fs::read_to_string(&broken).map_err(TaskError::io(&broken))?;
     if again != lines {
         return Err(TaskError::Other(format!("{} and {} differ", broken.display(), whole.display())));
@@ -111,8 +111,8 @@ fn ended(command: &mut Command, results: &Path) -> Result<(), TaskError> {
 /// Runs it until so many lines are there, and kills it a moment later, in the middle of the next.
 fn interrupted(command: &mut Command, results: &Path, lines: usize) -> Result<(), TaskError> {
     let mut child = command.spawn().map_err(TaskError::io(results))?;
-    let there = |results: &PathBuf| fs::read_to_string(results).map_or(0, |text| text.lines().count());
-    while there(&results.to_owned()) < lines {
+    let there = || fs::read_to_string(results).map_or(0, |text| text.lines().count());
+    while there() < lines {
         if child.try_wait().map_err(TaskError::io(results))?.is_some() {
             return Err(TaskError::Other("it ended before it could be killed".to_owned()));
         }

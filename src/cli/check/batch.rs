@@ -17,8 +17,8 @@ use crate::allowlist::Allowlists;
 use crate::batch::{self, Input, Journal, Kernel, Kernels, Outcome};
 use crate::gate::Terms;
 use crate::input::{InputError, InputErrorKind, door};
+use crate::report::Roots;
 use crate::report::json::{self, Apart};
-use crate::report::{CheckReport, Roots};
 
 /// What only matters where inputs are judged apart.
 #[derive(Debug, clap::Args)]
@@ -178,34 +178,25 @@ impl Run<'_> {
             && gathered.errors.iter().all(is_empty);
         if has_nothing {
             gathered.errors.clear();
-        } else if gathered.module_files == 0 && gathered.errors.is_empty() && !gathered.empty_list {
+        } else if gathered.is_nothing() {
             gathered.errors.push(InputError::new(path, InputErrorKind::NoModules));
         }
         let versions: BTreeSet<String> =
             gathered.modules.iter().filter_map(|module| module.facts.kernel().map(str::to_owned)).collect();
         let doubt = if has_nothing || self.args.apart.kernels.is_empty() { None } else { doubt(kernel, &versions) };
         gathered.errors.extend(doubt.map(|doubt| InputError::new(path, InputErrorKind::Package(doubt))));
-        let context = gathered.context(self.allowlists, self.terms.clone());
-        let mut judged = gathered.judge(&context);
-        let located = gathered.locate(&mut judged);
-        let report = CheckReport {
-            context: &context,
-            gathered: &gathered,
-            judged: &judged,
-            located: &located,
-            roots: &self.roots,
-            all: self.args.all,
-        };
-        let outcome = match super::exit(&report) {
-            Exit::Clean if has_nothing => Outcome::NothingToJudge,
-            Exit::Clean => Outcome::Clean,
-            Exit::Denied => Outcome::Denied,
-            Exit::NoFacts | Exit::Usage => Outcome::NoFacts,
-        };
-        let kernels = versions.iter().map(String::as_str).collect();
-        let apart = Apart { path, sha256, judged_by: self.judged_by, outcome, kernels, error: None };
-        json::apart(line, &apart, Some(&report))?;
-        Ok(outcome)
+        super::reported(self.args, &gathered, self.allowlists, self.terms.clone(), &self.roots, |report| {
+            let outcome = match super::exit(report) {
+                Exit::Clean if has_nothing => Outcome::NothingToJudge,
+                Exit::Clean => Outcome::Clean,
+                Exit::Denied => Outcome::Denied,
+                Exit::NoFacts | Exit::Usage => Outcome::NoFacts,
+            };
+            let kernels = versions.iter().map(String::as_str).collect();
+            let apart = Apart { path, sha256, judged_by: self.judged_by, outcome, kernels, error: None };
+            json::apart(line, &apart, Some(report))?;
+            Ok(outcome)
+        })
     }
 
     /// Writes the line of an input that could not be begun.
