@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -61,43 +61,39 @@ impl Journal {
         hashes: &HashMap<String, String>,
     ) -> Result<Self, JournalError> {
         let failed = |source| JournalError { path: path.to_owned(), source };
-        let (mut done, mut kept, mut left_out, mut is_foreign) = (HashMap::new(), Vec::new(), 0, false);
+        let (mut done, mut left_out) = (HashMap::new(), 0);
         let old = match File::open(path) {
             Ok(file) => Some(file),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(failed(error)),
         };
-        for line in old.into_iter().flat_map(|file| BufReader::new(file).split(b'\n')) {
-            let line = line.map_err(failed)?;
-            let told = serde_json::from_slice::<Line>(&line).ok();
-            let is_first = done.is_empty() && left_out == 0;
-            is_foreign |= is_first && !line.starts_with(LINE);
-            let is_current = |input: &Done| hashes.get(&input.path).is_none_or(|sha256| *sha256 == input.sha256);
-            let counts =
-                told.filter(|told| told.schema == schema && told.judged_by == judged_by && is_current(&told.input));
-            if counts.is_some_and(|told| done.insert(told.input, told.outcome).is_none()) {
-                kept.extend_from_slice(&line);
-                kept.push(b'\n');
-            } else {
-                left_out += 1;
-            }
-        }
+        let mut old = old.into_iter().flat_map(|file| BufReader::new(file).split(b'\n')).peekable();
         // Nobody's file is taken for a run's that has not one line of one.
-        if is_foreign {
+        if let Some(Ok(first)) = old.peek()
+            && !first.starts_with(LINE)
+        {
             let reason = "it is no file of results, and nothing of it would be left";
             return Err(failed(io::Error::new(io::ErrorKind::InvalidData, reason)));
         }
         // What counts is in place at every moment.
         let beside = path.with_added_extension("part");
-        fs::write(&beside, kept).and_then(|()| fs::rename(&beside, path)).map_err(failed)?;
+        let mut kept = BufWriter::new(File::create(&beside).map_err(failed)?);
+        for line in old {
+            let mut line = line.map_err(failed)?;
+            let told = serde_json::from_slice::<Line>(&line).ok();
+            let is_current = |input: &Done| hashes.get(&input.path).is_none_or(|sha256| *sha256 == input.sha256);
+            let counts =
+                told.filter(|told| told.schema == schema && told.judged_by == judged_by && is_current(&told.input));
+            if counts.is_some_and(|told| done.insert(told.input, told.outcome).is_none()) {
+                line.push(b'\n');
+                kept.write_all(&line).map_err(failed)?;
+            } else {
+                left_out += 1;
+            }
+        }
+        kept.flush().and_then(|()| fs::rename(&beside, path)).map_err(failed)?;
         let file = OpenOptions::new().append(true).open(path).map_err(failed)?;
         Ok(Self { file, done, left_out })
-    }
-
-    /// How many inputs are done.
-    #[must_use]
-    pub fn done(&self) -> usize {
-        self.done.len()
     }
 
     /// How an input of this content came out, if it is done.
@@ -132,13 +128,13 @@ mod tests {
         journal.add(line("a", "x").as_bytes()).unwrap();
         journal.add(&line("c", "x").as_bytes()[..30]).unwrap();
         let journal = resume(&path, "s/1").unwrap();
-        assert_eq!((journal.done(), journal.left_out), (1, 3));
+        assert_eq!((journal.done.len(), journal.left_out), (1, 3));
         assert_eq!(journal.outcome("a", "ab"), Some(Outcome::Denied));
         assert!(journal.outcome("a", "cd").is_none() && journal.outcome("b", "ab").is_none());
         assert_eq!(fs::read_to_string(&path).unwrap(), line("a", "x"));
         let changed = HashMap::from([("a".to_owned(), "cd".to_owned())]);
-        assert_eq!(Journal::resume(&path, "s/1", "x", &changed).unwrap().done(), 0);
-        assert_eq!(resume(&path, "s/2").unwrap().done(), 0);
+        assert_eq!(Journal::resume(&path, "s/1", "x", &changed).unwrap().done.len(), 0);
+        assert_eq!(resume(&path, "s/2").unwrap().done.len(), 0);
         assert!(resume(folder.path(), "s/1").is_err());
     }
 }

@@ -206,8 +206,14 @@ fn reported<T>(
 /// Writes the report.
 fn show(args: &Args, report: &CheckReport<'_>) -> Result<Exit, CliError> {
     let kbuild = matches!(args.format, Format::Kbuild);
-    // In a build's log the report stands on the same stream, and has said this already.
-    output::say_errors(report.gathered.errors.iter().filter(|error| !(kbuild && error.is_malformed())));
+    let is_told = |error: &InputError| match args.format {
+        // In a build's log the report stands on the same stream.
+        Format::Kbuild => error.is_malformed(),
+        // A file's name could be a command to whoever reads the log.
+        Format::Github => true,
+        _ => false,
+    };
+    output::say_errors(report.gathered.errors.iter().filter(|error| !is_told(error)));
     // First of all: whoever takes out what is denied has to know it even if nobody can read the report.
     if let Some(path) = &args.list_denied {
         let denied = report.gathered.denied(report.judged);

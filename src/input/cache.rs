@@ -11,7 +11,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::ops::Range;
-use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
@@ -79,7 +79,7 @@ impl Cache {
     pub fn open(folder: &Path) -> Result<Self, CacheError> {
         let of_readers = folder.join(READERS);
         let io = |error| CacheError::Io { folder: folder.to_owned(), error };
-        fs::create_dir_all(folder).map_err(io)?;
+        make_folder(folder).map_err(io)?;
         let tag = folder.join("CACHEDIR.TAG");
         if !tag.is_file() {
             if fs::read_dir(folder).map_err(io)?.next().is_some() {
@@ -90,7 +90,7 @@ impl Cache {
                 "Signature: 8a477f597d28d172789f06886806bc55\n# What symgate has read of modules; it can be deleted.\n";
             fs::write(tag, text).map_err(io)?;
         }
-        fs::create_dir_all(&of_readers).map_err(io)?;
+        make_folder(&of_readers).map_err(io)?;
         // That is who this belongs to.
         let user = fs::metadata("/proc/self").map_or(0, |own| own.uid());
         for folder in [folder, &of_readers] {
@@ -147,11 +147,11 @@ impl Cache {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let packed = postcard::to_stdvec(entry).map_err(io::Error::other)?;
         let folder = path.parent().unwrap_or(&self.folder);
-        fs::create_dir_all(folder)?;
+        make_folder(folder)?;
         // Nobody else has this name: not another run, and not another thread of this one.
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let temporary = folder.join(format!(".{}-{number}", std::process::id()));
-        let written = File::options().write(true).create_new(true).open(&temporary).and_then(|mut file| {
+        let written = File::options().write(true).create_new(true).mode(0o644).open(&temporary).and_then(|mut file| {
             file.write_all(blake3::hash(&packed).as_bytes())?;
             file.write_all(&packed)
         });
@@ -197,9 +197,14 @@ impl Cache {
     }
 }
 
-/// Whether it is of this user or of root, and not everybody can write to it.
+/// Makes a folder that others can't write to, whatever the umask is.
+fn make_folder(folder: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o755).create(folder)
+}
+
+/// Whether it is of this user or of root, and nobody else can write to it.
 fn is_of(user: u32, meta: &fs::Metadata) -> bool {
-    meta.permissions().mode() & 0o002 == 0 && [0, user].contains(&meta.uid())
+    meta.permissions().mode() & 0o022 == 0 && [0, user].contains(&meta.uid())
 }
 
 /// Whether a path is one that is written here: `VERSION-READERS/xx/DIGITS`, or a temporary file beside such.
@@ -308,11 +313,13 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_everybody_can_write_to_is_refused() {
+    fn a_folder_that_others_can_write_to_is_refused() {
         let folder = tempfile::tempdir().unwrap();
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o1777)).unwrap();
         fs::write(folder.path().join("CACHEDIR.TAG"), "").unwrap();
-        assert!(matches!(Cache::open(folder.path()), Err(CacheError::Writable(_))));
+        for mode in [0o1777, 0o775] {
+            fs::set_permissions(folder.path(), fs::Permissions::from_mode(mode)).unwrap();
+            assert!(matches!(Cache::open(folder.path()), Err(CacheError::Writable(_))));
+        }
         assert!(matches!(Cache::open(Path::new("testdata/6.1")), Err(CacheError::InUse(_))));
         assert!(matches!(Cache::open(Path::new(MODULE)), Err(CacheError::Io { .. })));
     }

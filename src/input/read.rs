@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime};
 
 use object::read::ReadCache;
 use rayon::prelude::*;
@@ -25,6 +26,7 @@ use crate::module::bytes::PositionedFile;
 use crate::module::elf::Elf;
 use crate::module::graph::Depth;
 use crate::module::{Bytes, ElfError, ModuleFacts};
+use crate::progress::Progress;
 
 /// What is done with a module beyond reading its facts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -80,18 +82,32 @@ fn read_plain(
 ) -> Result<ModuleFacts, InputErrorKind> {
     let reader: Reader = if is_object { ModuleFacts::read_object } else { ModuleFacts::read };
     let same = cache.and_then(|_| file.try_clone().ok());
+    let is_fresh = is_fresh(meta);
     let pieces = ReadCache::new(PositionedFile::new(file, meta.len()));
     let bytes = Bytes::in_file(&pieces);
-    let key = same.as_ref().and_then(|file| Key::of_parts(file, &Elf::parse(bytes).ok()?.without_debug_info()));
+    let of_parts = |file: &File| Key::of_parts(file, &Elf::parse(bytes).ok()?.without_debug_info());
+    let key = same.as_ref().and_then(of_parts);
     let kept = cache.zip(key).map(|(cache, key)| Kept { cache, key, is_object });
     through(kept, asking, |keep| {
         let read = facts(bytes, reader, asking)?;
         // A hash of all of it is of its debug info, too; and what is kept has to be what was hashed.
         let change = |meta: &Metadata| (meta.size(), meta.ctime(), meta.ctime_nsec());
         let now = same.as_ref().and_then(|file| file.metadata().ok());
-        *keep = !read.0.digest && now.is_some_and(|now| change(&now) == change(meta));
+        // Two changes within a tick of the kernel's clock bear one time.
+        *keep = !read.0.digest
+            && now.is_some_and(|now| change(&now) == change(meta))
+            && (!is_fresh || same.as_ref().and_then(of_parts) == key);
         Ok(read)
     })
+}
+
+/// Whether a file was changed within the last moment.
+fn is_fresh(meta: &Metadata) -> bool {
+    // A tick is 10 ms at most, and a part of the time is left out here.
+    const MOMENT: Duration = Duration::from_secs(2);
+    let changed = u64::try_from(meta.ctime()).unwrap_or(0);
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH + Duration::from_secs(changed));
+    since.map_or(true, |since| since <= MOMENT)
 }
 
 /// Where facts are kept.
@@ -179,7 +195,7 @@ fn whole(path: &Path) -> Result<Vec<u8>, InputErrorKind> {
 }
 
 /// The same unpacked, if they are packed.
-pub(super) fn unpacked(bytes: Vec<u8>) -> Result<Vec<u8>, InputErrorKind> {
+pub(crate) fn unpacked(bytes: Vec<u8>) -> Result<Vec<u8>, InputErrorKind> {
     match Compression::of(&bytes) {
         Some(compression) => Ok(compression.unpack(&bytes, limits::FILE_BYTES)?),
         None => Ok(bytes),
@@ -273,7 +289,9 @@ pub fn read_all(
     files: &[ModuleFile],
     asking: &Asking<'_>,
     cache: Option<&Cache>,
+    progress: &Progress,
 ) -> Vec<Result<ModuleFacts, InputError>> {
+    progress.expect(files.len());
     let mut largest_first: Vec<usize> = (0..files.len()).collect();
     largest_first.sort_by_key(|&index| std::cmp::Reverse(files.get(index).map_or(0, |file| file.size)));
     let next = AtomicUsize::new(0);
@@ -284,6 +302,7 @@ pub fn read_all(
             let Some(file) = files.get(index) else { continue };
             let facts = caught(|| read_module(&file.path, asking, cache));
             share.push((index, facts.map_err(|kind| InputError::new(&file.label, kind))));
+            progress.step();
         }
         share
     });

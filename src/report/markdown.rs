@@ -129,10 +129,15 @@ fn notes(out: &mut dyn Write, report: &CheckReport<'_>) -> io::Result<()> {
 }
 
 /// Text that a file's author may have written, as Markdown that shows it and nothing else.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     let mut shown = String::new();
-    for c in text::shown(text).chars() {
+    let text = text::shown(text);
+    for (at, c) in text.char_indices() {
+        let (before, behind) = (text.get(..at).unwrap_or_default(), text.get(at + c.len_utf8()..).unwrap_or_default());
         match c {
+            // Pages make links of these.
+            ':' if behind.starts_with("//") => shown.push_str("\\:"),
+            '.' if before.ends_with("www") => shown.push_str("\\."),
             '&' => shown.push_str("&amp;"),
             '<' => shown.push_str("&lt;"),
             '>' => shown.push_str("&gt;"),
@@ -147,7 +152,7 @@ fn plain(text: &str) -> String {
 }
 
 /// The same as code: between more backticks than are in it.
-fn code(text: &str) -> String {
+pub(super) fn code(text: &str) -> String {
     let text = text::shown(text).replace('\n', " ");
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let ticks = "`".repeat(longest + 1);
@@ -161,6 +166,7 @@ mod tests {
     #[test]
     fn what_others_wrote_stays_text() {
         assert_eq!(plain("a <b> @all #1 [x](y) |*_"), "a &lt;b&gt; &#64;all \\#1 \\[x\\](y) \\|\\*\\_");
+        assert_eq!(plain("https://x.y www.x.y a: b."), "https\\://x.y www\\.x.y a: b.");
         assert_eq!(code("a`b``c"), "``` a`b``c ```");
     }
 }

@@ -2,8 +2,9 @@
 //! `--format ndjson`: each input is judged apart from the others, and told as soon as it is.
 
 use std::collections::BTreeSet;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, BufWriter, Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -19,6 +20,7 @@ use crate::gate::Terms;
 use crate::input::{InputError, InputErrorKind, door};
 use crate::report::Roots;
 use crate::report::json::{self, Apart};
+use crate::text;
 
 /// What only matters where inputs are judged apart.
 #[derive(Debug, clap::Args)]
@@ -49,26 +51,26 @@ pub(super) fn run(args: &Args, trust: &TrustArgs, allowlists: &Allowlists, terms
     let inputs = batch::inputs(&args.inputs).map_err(CliError::Input)?;
     let mut kernels = Kernels::read(&args.apart.kernels).map_err(CliError::Input)?;
     let judged_by = judged_by(args, &kernels, allowlists, terms)?;
-    let hashes: Vec<_> = inputs.par_iter().map(|input| sha256(&input.path)).collect();
+    let hashes: Vec<_> = inputs.par_iter().map(|input| Content::of(&input.path)).collect();
     let mut lines = Lines::open(args, &judged_by, &inputs, &hashes)?;
     let run = Run { args, trust, allowlists, terms, judged_by: &judged_by, roots: roots(&args.source_root) };
     // Where nothing at all is judged, nothing passes.
     let mut exit = if inputs.is_empty() { Exit::NoFacts } else { Exit::Clean };
     let (count, mut already) = (inputs.len(), 0);
-    for (input, sha256) in inputs.into_iter().zip(hashes) {
+    for (input, content) in inputs.into_iter().zip(hashes) {
         let path = input.path.display().to_string();
-        if let (Lines::Kept(journal), Ok(Some(sha256))) = (&lines, &sha256)
-            && let Some(outcome) = journal.outcome(&path, sha256)
+        if let (Lines::Kept(journal), Ok(Some(content))) = (&lines, &content)
+            && let Some(outcome) = journal.outcome(&path, &content.sha256)
         {
             already += 1;
             exit = worse(exit, outcome);
             continue;
         }
         let mut line = Vec::new();
-        let outcome = match sha256 {
-            Ok(sha256) => {
+        let outcome = match content {
+            Ok(content) => {
                 let kernel = if input.is_package { kernels.of_package(&input.path) } else { None };
-                run.one(input, &path, sha256.as_deref(), kernel, &mut line)?
+                run.one(input, &path, content.as_ref(), kernel, &mut line)?
             }
             Err(error) => run.failed(&path, None, error.to_string(), &mut line)?,
         };
@@ -103,7 +105,7 @@ impl Lines {
         args: &Args,
         judged_by: &str,
         inputs: &[Input],
-        hashes: &[io::Result<Option<String>>],
+        hashes: &[io::Result<Option<Content>>],
     ) -> Result<Self, CliError> {
         let Some(path) = &args.output.output else { return Ok(Self::Stdout) };
         let wrong = |error: &dyn std::fmt::Display| CliError::Usage(format!("{}: {error}", path.display()));
@@ -115,10 +117,9 @@ impl Lines {
             return Ok(Self::File(BufWriter::new(File::create(path).map_err(|error| wrong(&error))?)));
         }
         let failed = |error: batch::JournalError| CliError::Usage(format!("can't go on with {error}"));
-        let hashes = inputs
-            .iter()
-            .zip(hashes)
-            .filter_map(|(input, hash)| Some((input.path.display().to_string(), hash.as_ref().ok()?.clone()?)));
+        let hashes = inputs.iter().zip(hashes).filter_map(|(input, hash)| {
+            Some((input.path.display().to_string(), hash.as_ref().ok()?.as_ref()?.sha256.clone()))
+        });
         let journal = Journal::resume(path, json::APART, judged_by, &hashes.collect()).map_err(failed)?;
         if journal.left_out > 0 {
             let (path, count) = (path.display(), journal.left_out);
@@ -156,10 +157,11 @@ impl Run<'_> {
         &self,
         input: Input,
         path: &str,
-        sha256: Option<&str>,
+        content: Option<&Content>,
         kernel: Option<&Kernel>,
         line: &mut Vec<u8>,
     ) -> Result<Outcome, CliError> {
+        let sha256 = content.map(|content| &*content.sha256);
         let mut options = self.args.input.clone();
         let mut trust = self.trust.clone();
         if let Some(kernel) = kernel {
@@ -171,6 +173,13 @@ impl Run<'_> {
             Err(error) => return self.failed(path, sha256, error.to_string(), line),
         };
         gathered.errors.extend(input.errors);
+        // What changed has no hash by which the next run could pass it over.
+        let has_changed = content.is_some_and(|content| !content.is_still(&input.path));
+        let sha256 = sha256.filter(|_| !has_changed);
+        if has_changed {
+            let changed = io::Error::other("it changed while it was read");
+            gathered.errors.push(InputError::new(path, changed.into()));
+        }
         let is_empty = |error: &InputError| matches!(error.kind, InputErrorKind::NoModules);
         let has_nothing = input.is_package
             && gathered.modules.is_empty()
@@ -224,19 +233,42 @@ fn doubt(kernel: Option<&Kernel>, versions: &BTreeSet<String>) -> Option<String>
     }
 }
 
-/// The hash of a file's content; what is none has none, and is judged anew each time.
-fn sha256(path: &Path) -> io::Result<Option<String>> {
-    if !path.metadata()?.is_file() {
-        return Ok(None);
-    }
-    let mut file = File::open(path)?;
-    let (mut hash, mut part) = (Sha256::new(), vec![0; 1 << 16]);
-    loop {
-        match file.read(&mut part)? {
-            0 => return Ok(Some(crate::text::digits(&hash.finalize()))),
-            count => hash.update(part.get(..count).unwrap_or_default()),
+/// What a file held when it was hashed.
+struct Content {
+    sha256: String,
+    stamp: Stamp,
+}
+
+/// What changes when somebody writes to a file, or puts another in its place: device, inode, size, time of change.
+type Stamp = (u64, u64, u64, i64, i64);
+
+impl Content {
+    /// Hashes a file; what is none has no hash, and is judged anew each time.
+    fn of(path: &Path) -> io::Result<Option<Self>> {
+        // To open a FIFO is to wait for its writer.
+        let meta = path.metadata()?;
+        if !meta.is_file() {
+            return Ok(None);
+        }
+        let mut file = File::open(path)?;
+        let (mut hash, mut part) = (Sha256::new(), vec![0; 1 << 16]);
+        loop {
+            match file.read(&mut part)? {
+                0 => return Ok(Some(Self { sha256: text::digits(&hash.finalize()), stamp: stamp(&meta) })),
+                count => hash.update(part.get(..count).unwrap_or_default()),
+            }
         }
     }
+
+    /// Whether the file still holds that: nobody touched it since, or not its content.
+    fn is_still(&self, path: &Path) -> bool {
+        path.metadata().is_ok_and(|meta| stamp(&meta) == self.stamp)
+            || Self::of(path).is_ok_and(|now| now.is_some_and(|now| now.sha256 == self.sha256))
+    }
+}
+
+fn stamp(meta: &Metadata) -> Stamp {
+    (meta.dev(), meta.ino(), meta.size(), meta.ctime(), meta.ctime_nsec())
 }
 
 /// The hash of all that a result depends on but for the input: who judges, by what, and how. A run can only be gone on with if that
@@ -245,7 +277,7 @@ fn judged_by(args: &Args, kernels: &Kernels, allowlists: &Allowlists, terms: &Te
     let Args { trust, input, apart, .. } = args;
     let named = input.symvers.iter().chain(&trust.kernel_package).chain(&trust.trusted_keys);
     let files: Vec<&PathBuf> = named.chain(kernels.packages()).collect();
-    let hashes: Vec<io::Result<Option<String>>> = files.par_iter().map(|path| sha256(path)).collect();
+    let hashes: Vec<io::Result<Option<Content>>> = files.par_iter().map(|path| Content::of(path)).collect();
     let folders = trust.kernel_build.iter().chain(&trust.context);
     let mut hash = blake3::Hasher::new();
     let mut add = |text: &str| {
@@ -263,7 +295,7 @@ fn judged_by(args: &Args, kernels: &Kernels, allowlists: &Allowlists, terms: &Te
     };
     for (path, hash) in files.iter().zip(hashes) {
         match hash.map_err(|error| CliError::Input(InputError::new(path.display().to_string(), error.into())))? {
-            Some(hash) => add(&hash),
+            Some(content) => add(&content.sha256),
             None if apart.resume => return Err(unknown(path)),
             None => {}
         }
