@@ -93,14 +93,24 @@ impl<'p> Memberships<'p> {
     /// Who offers a symbol, and its family.
     #[must_use]
     pub fn of(&self, symbol: &str) -> (Option<&'p Provided>, Option<Membership<'p>>) {
-        let Self { policy, exports, of_exports } = self;
-        let index = exports.index(symbol);
-        let provided = index.and_then(|index| exports.at(index));
-        let known = match index.and_then(|index| of_exports.get(index)) {
-            Some(cell) => *cell.get_or_init(|| known(policy, symbol, provided)),
-            None => known(policy, symbol, provided),
-        };
-        (provided, known.membership(policy, symbol, provided))
+        let index = self.exports.index(symbol);
+        let provided = index.and_then(|index| self.exports.at(index));
+        (provided, self.known(symbol, index).membership(self.policy, symbol, provided))
+    }
+
+    /// Whether a symbol is of a family.
+    #[must_use]
+    pub fn has(&self, symbol: &str) -> bool {
+        !matches!(self.known(symbol, self.exports.index(symbol)), Known::Free)
+    }
+
+    /// What is known of a symbol that stands there in the table.
+    fn known(&self, symbol: &str, index: Option<usize>) -> Known {
+        let look_up = || known(self.policy, symbol, index.and_then(|index| self.exports.at(index)));
+        match index.and_then(|index| self.of_exports.get(index)) {
+            Some(cell) => *cell.get_or_init(look_up),
+            None => look_up(),
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::module::lookup;
 use crate::module::{ModuleFacts, ModuleName};
 use crate::reach::table::{self, Series};
 use crate::reach::{Basis, Hop, Node, Question, Reach, Role};
-use crate::tier;
+use crate::tier::Memberships;
 
 /// What is followed.
 #[derive(Debug, Clone, Copy)]
@@ -33,9 +33,10 @@ pub(super) enum Aim<'s> {
 pub(super) fn follow<'a>(gathered: &'a Gathered, allowlists: &'a Allowlists, aim: Aim<'_>) -> Reach {
     let Gathered { modules, context, .. } = gathered;
     let known = allowlists.tables.of(&series(gathered));
+    let memberships = Memberships::new(&allowlists.policy, &gathered.exports);
     let family = |symbol: &str| match aim {
         Aim::Families => {
-            let membership = tier::membership(&allowlists.policy, symbol, gathered.exports.get(symbol))?;
+            let membership = memberships.of(symbol).1?;
             membership.gives_access().then(|| Arc::from(&*membership.family))
         }
         Aim::Symbol(name) => (symbol == name).then(|| Arc::from(name)),

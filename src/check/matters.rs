@@ -4,6 +4,8 @@
 
 use std::collections::HashSet;
 
+use hashbrown::DefaultHashBuilder;
+
 use crate::allowlist::{Allowlists, Kind};
 use crate::exports::ExportTable;
 use crate::input::{Asked, Inputs};
@@ -15,6 +17,9 @@ use crate::trust::{Named, Origin, Trust};
 
 use super::follow;
 
+/// Names that each import of each module is looked for among.
+type Names<'n> = HashSet<&'n str, DefaultHashBuilder>;
+
 /// By what it is told.
 pub(super) struct Matters<'m> {
     inputs: &'m Inputs,
@@ -22,7 +27,7 @@ pub(super) struct Matters<'m> {
     allowlists: &'m Allowlists,
     memberships: Memberships<'m>,
     /// The exports of others that are known to lead to one.
-    leading: HashSet<&'m str>,
+    leading: Names<'m>,
 }
 
 impl<'m> Matters<'m> {
@@ -72,7 +77,7 @@ impl<'m> Matters<'m> {
     }
 
     fn matters(&self, symbol: &str) -> bool {
-        self.memberships.of(symbol).1.is_some() || self.leading.contains(symbol)
+        self.memberships.has(symbol) || self.leading.contains(symbol)
     }
 
     /// Whether an allowlist names it. Of what can't be read it matters whether it is the kernel's own as soon as it exports
@@ -90,8 +95,8 @@ impl<'m> Matters<'m> {
 
 /// The exports of others that are known to lead to a family, but for those of facades that pass nothing on: who imports one
 /// matters.
-fn leading(allowlists: &Allowlists) -> HashSet<&str> {
-    let mut leading = HashSet::new();
+fn leading(allowlists: &Allowlists) -> Names<'_> {
+    let mut leading = Names::default();
     for (module, export) in allowlists.tables.leading() {
         if !matches!(follow::role(allowlists.registrations.get(module)), Role::Silent) {
             leading.insert(export);

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Where a name stands in a list that has each once.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 
-use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
+use hashbrown::{DefaultHashBuilder, HashTable};
 
 /// The places of names in a list that holds them itself: a kernel has thirty thousand, and none is kept twice.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
     places: HashTable<u32>,
-    hasher: RandomState,
+    hasher: DefaultHashBuilder,
 }
 
 impl Names {
     pub(crate) fn with_capacity(count: usize) -> Self {
-        Self { places: HashTable::with_capacity(count), hasher: RandomState::default() }
+        Self { places: HashTable::with_capacity(count), hasher: DefaultHashBuilder::default() }
     }
 
     /// Notes where a name will stand, unless it is there already; whether it was noted. `at` tells the name of a place.

@@ -84,15 +84,13 @@ impl Reach {
     #[must_use]
     pub fn compute(nodes: &[Node<'_>], question: &Question<'_>) -> Self {
         let mut importers: HashMap<&str, Vec<usize>> = HashMap::new();
-        let mut dirty: BTreeSet<usize> = BTreeSet::new();
         for (index, node) in nodes.iter().enumerate().filter(|(_, node)| node.passes_on()) {
             for &import in &node.imports {
                 importers.entry(import).or_default().push(index);
-                if (question.family)(import).is_some() {
-                    dirty.insert(index);
-                }
             }
         }
+        let of_family = importers.iter().filter(|(import, _)| (question.family)(import).is_some());
+        let mut dirty: BTreeSet<usize> = of_family.flat_map(|(_, importers)| importers).copied().collect();
         let walks: Vec<OnceLock<Walk>> = nodes.iter().map(|_| OnceLock::new()).collect();
         let mut ways: HashMap<Box<str>, Ways> = HashMap::new();
         while !dirty.is_empty() {

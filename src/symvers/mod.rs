@@ -41,8 +41,8 @@ pub fn looks_like(start: &[u8]) -> bool {
 #[derive(Debug, Default)]
 pub struct Symvers {
     text: String,
-    /// Where its lines begin.
-    lines: Vec<usize>,
+    /// Where the symbols of its lines stand.
+    symbols: Vec<Place>,
     names: Names,
     entries: Vec<OnceLock<Option<Box<Provided>>>>,
     tells_vmlinux: bool,
@@ -63,10 +63,10 @@ impl Symvers {
         };
         let mut symvers = Self::of_text(text)?;
         if let Some(column) = no_text {
-            let line = symvers.lines.len() + 1;
+            let line = symvers.symbols.len() + 1;
             return Err(SymversError { line, column: column + 1, kind: SymversErrorKind::NotUtf8 });
         }
-        symvers.entries.resize_with(symvers.lines.len(), OnceLock::new);
+        symvers.entries.resize_with(symvers.symbols.len(), OnceLock::new);
         Ok(symvers)
     }
 
@@ -77,18 +77,18 @@ impl Symvers {
         }
         let parts = parts(whole.as_bytes(), rayon::current_num_threads());
         let parts: Vec<Part> = parts.into_par_iter().map(|part| Part::look_at(whole, part)).collect();
-        let count = parts.iter().map(|part| part.lines.len()).sum();
-        let (mut lines, mut names) = (Vec::with_capacity(count), Names::with_capacity(count));
+        let count = parts.iter().map(|part| part.symbols.len()).sum();
+        let (mut symbols, mut names) = (Vec::with_capacity(count), Names::with_capacity(count));
         let mut tells_vmlinux = false;
         for part in parts {
             // Each line before the first that is wrong is one entry.
-            let before = lines.len();
-            for line in part.lines {
-                lines.push(line);
-                let symbol = symbol_at(whole, line);
-                if !names.insert(symbol, lines.len() - 1, |index| symbol_of(whole, &lines, index)) {
+            let before = symbols.len();
+            for place in part.symbols {
+                symbols.push(place);
+                let symbol = place.of(whole);
+                if !names.insert(symbol, symbols.len() - 1, |index| symbol_of(whole, &symbols, index)) {
                     let kind = SymversErrorKind::Twice(symbol.to_owned());
-                    return Err(SymversError { line: lines.len(), column: 1, kind });
+                    return Err(SymversError { line: symbols.len(), column: 1, kind });
                 }
             }
             if let Some(wrong) = part.wrong {
@@ -96,19 +96,19 @@ impl Symvers {
             }
             tells_vmlinux |= part.tells_vmlinux;
         }
-        Ok(Self { text, lines, names, entries: Vec::new(), tells_vmlinux })
+        Ok(Self { text, symbols, names, entries: Vec::new(), tells_vmlinux })
     }
 
     /// How many exports it tells of.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.lines.len()
+        self.symbols.len()
     }
 
     /// Whether it tells of none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.lines.is_empty()
+        self.symbols.is_empty()
     }
 
     /// Whether it tells what the kernel image exports.
@@ -120,7 +120,7 @@ impl Symvers {
     /// On which of its lines a symbol stands, from 0.
     #[must_use]
     pub fn index(&self, symbol: &str) -> Option<usize> {
-        self.names.find(symbol, |index| symbol_of(&self.text, &self.lines, index))
+        self.names.find(symbol, |index| symbol_of(&self.text, &self.symbols, index))
     }
 
     /// What a line says, from 0.
@@ -131,9 +131,10 @@ impl Symvers {
     }
 
     fn line(&self, index: usize) -> Option<Line<'_>> {
-        let rest = self.text.get(*self.lines.get(index)?..)?;
-        let end = memchr(b'\n', rest.as_bytes()).unwrap_or(rest.len());
-        Line::parse(rest.get(..end)?, false).ok()
+        let (before, behind) = self.text.split_at_checked(self.symbols.get(index)?.start as usize)?;
+        let start = memrchr(b'\n', before.as_bytes()).map_or(0, |newline| newline + 1);
+        let end = before.len() + memchr(b'\n', behind.as_bytes()).unwrap_or(behind.len());
+        Line::parse(self.text.get(start..end)?, false).ok()
     }
 
     /// What all lines say.
@@ -142,16 +143,31 @@ impl Symvers {
     }
 }
 
-/// The symbol of the line that begins there: its second column.
-fn symbol_at(text: &str, start: usize) -> &str {
-    let line = text.get(start..).unwrap_or_default();
-    let mut tabs = memchr_iter(b'\t', line.as_bytes());
-    let columns = tabs.next().zip(tabs.next());
-    columns.and_then(|(first, second)| line.get(first + 1..second)).unwrap_or_default()
+/// Where a symbol stands in the text, in bytes; no line is longer than that, and no text ([`crate::limits`]).
+#[derive(Debug, Clone, Copy, Default)]
+struct Place {
+    start: u32,
+    len: u32,
 }
 
-fn symbol_of<'t>(text: &'t str, lines: &[usize], index: usize) -> &'t str {
-    lines.get(index).map_or("", |&start| symbol_at(text, start))
+impl Place {
+    /// That of the line that begins there: its second column.
+    fn on(line: &str, start: usize) -> Self {
+        let mut tabs = memchr_iter(b'\t', line.as_bytes());
+        let columns = tabs.next().zip(tabs.next());
+        let (first, second) = columns.map_or((0, 0), |(first, second)| (first + 1, second));
+        let number = |number: usize| u32::try_from(number).unwrap_or(0);
+        Self { start: number(start + first), len: number(second - first) }
+    }
+
+    fn of(self, text: &str) -> &str {
+        let start = self.start as usize;
+        text.get(start..start + self.len as usize).unwrap_or_default()
+    }
+}
+
+fn symbol_of<'t>(text: &'t str, symbols: &[Place], index: usize) -> &'t str {
+    symbols.get(index).map_or("", |place| place.of(text))
 }
 
 /// The same text in about so many parts of whole lines, which are not empty.
@@ -169,8 +185,8 @@ fn parts(text: &[u8], count: usize) -> Vec<Range<usize>> {
 
 /// What is in a part of a file.
 struct Part {
-    /// Where its lines begin, up to the first that is wrong.
-    lines: Vec<usize>,
+    /// Where the symbols of its lines stand, up to the first that is wrong.
+    symbols: Vec<Place>,
     /// What is wrong with that; its line is counted within the part.
     wrong: Option<SymversError>,
     tells_vmlinux: bool,
@@ -182,19 +198,19 @@ impl Part {
         // All at once is quicker than line by line, and nothing else is in a file that modpost wrote.
         let is_clean =
             bytes.iter().fold(true, |clean, &byte| clean & (is_graphic(byte) | matches!(byte, b'\t' | b'\n')));
-        let mut looked_at = Self { lines: Vec::with_capacity(bytes.len() / 48), wrong: None, tells_vmlinux: false };
+        let mut looked_at = Self { symbols: Vec::with_capacity(bytes.len() / 48), wrong: None, tells_vmlinux: false };
         let mut start = part.start;
         for end in memchr_iter(b'\n', bytes).map(|end| part.start + end).chain([part.end]) {
             let line = text.get(start..end).unwrap_or_default();
             match Line::parse(line, is_clean) {
-                Ok(line) => looked_at.tells_vmlinux |= line.module == VMLINUX,
+                Ok(parsed) => looked_at.tells_vmlinux |= parsed.module == VMLINUX,
                 Err((column, kind)) => {
-                    let line = looked_at.lines.len() + 1;
+                    let line = looked_at.symbols.len() + 1;
                     looked_at.wrong = Some(SymversError { line, column: column + 1, kind });
                     break;
                 }
             }
-            looked_at.lines.push(start);
+            looked_at.symbols.push(Place::on(line, start));
             start = end + 1;
         }
         looked_at

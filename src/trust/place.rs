@@ -4,12 +4,13 @@
 //! Of a build only what its own `modules.order` lists counts: under the same folder others may have built theirs, and
 //! `updates/` and `extra/` are in no kernel's list.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use hashbrown::{HashMap, HashSet};
 use rayon::prelude::*;
 
 use crate::input::{self, InputErrorKind, ModuleFile};
@@ -40,8 +41,11 @@ pub(super) struct Places {
     /// Packages, by their real paths, with the names they were given by.
     packages: BTreeMap<PathBuf, PathBuf>,
     /// The real paths of the folders that were asked for.
-    folders: Mutex<HashMap<PathBuf, Option<PathBuf>>>,
+    folders: Mutex<Folders>,
 }
+
+/// The real paths of folders. By their bytes: to compare paths takes longer than to find one.
+type Folders = HashMap<OsString, Option<PathBuf>>;
 
 /// One build's folder.
 #[derive(Debug)]
@@ -53,7 +57,7 @@ struct Build {
     /// What its `modules.order` lists, without endings.
     listed: HashSet<String>,
     /// How many files there are for each stem, by the folders in it that were looked into.
-    there: Mutex<HashMap<PathBuf, HashMap<OsString, usize>>>,
+    there: Mutex<HashMap<OsString, HashMap<OsString, usize>>>,
 }
 
 impl Places {
@@ -64,6 +68,14 @@ impl Places {
     /// Adds a folder.
     pub(super) fn add_build(&mut self, folder: &Path) -> Result<(), PlaceError> {
         self.builds.push(Build::read(folder)?);
+        Ok(())
+    }
+
+    /// Adds a folder that nobody named, of which less counts: what it lists in `kernel/`.
+    pub(super) fn add_own_word(&mut self, folder: &Path) -> Result<(), PlaceError> {
+        let mut build = Build::read(folder)?;
+        build.listed.retain(|stem| stem.starts_with("kernel/"));
+        self.builds.push(build);
         Ok(())
     }
 
@@ -105,12 +117,7 @@ impl Places {
             return path.canonicalize().ok();
         }
         let mut folders = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
-        let real = match folders.get(folder) {
-            Some(real) => real,
-            // A bare name's folder is the empty path, which is nothing to ask for.
-            None => folders.entry(folder.to_owned()).or_insert_with(|| Path::new(".").join(folder).canonicalize().ok()),
-        };
-        Some(real.as_ref()?.join(name))
+        Some(real_folder(&mut folders, folder)?.join(name))
     }
 
     /// The same of a package that modules are in.
@@ -171,6 +178,22 @@ pub(crate) fn modules(folder: &Path) -> Result<(Vec<ModuleFile>, usize), PlaceEr
     Ok((files, listed))
 }
 
+/// A folder's real path: that of the one above it, which is known mostly, if it is no link itself.
+fn real_folder(folders: &mut Folders, folder: &Path) -> Option<PathBuf> {
+    if let Some(real) = folders.get(folder.as_os_str()) {
+        return real.clone();
+    }
+    let real = match (folder.parent(), folder.file_name()) {
+        (Some(above), Some(name)) if folder.symlink_metadata().is_ok_and(|meta| meta.is_dir()) => {
+            real_folder(folders, above).map(|above| above.join(name))
+        }
+        // A bare name's folder is the empty path, which is nothing to ask for.
+        _ => Path::new(".").join(folder).canonicalize().ok(),
+    };
+    folders.insert(folder.as_os_str().to_owned(), real.clone());
+    real
+}
+
 /// The name that a file's name makes a module's.
 fn name_of(path: &Path) -> ModuleName {
     ModuleName::from_path(&path.to_string_lossy())
@@ -197,9 +220,9 @@ impl Build {
         let path = self.folder.join(stem);
         let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return false };
         let mut there = self.there.lock().unwrap_or_else(PoisonError::into_inner);
-        let files = match there.get(folder) {
+        let files = match there.get(folder.as_os_str()) {
             Some(files) => files,
-            None => there.entry(folder.to_owned()).or_insert_with(|| stems(folder)),
+            None => there.entry(folder.as_os_str().to_owned()).or_insert_with(|| stems(folder)),
         };
         files.get(name).is_none_or(|count| *count < 2)
     }

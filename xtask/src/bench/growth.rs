@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::timed;
+use super::timed_to_end;
 use crate::corpus;
 use crate::shell::{TaskError, symgate};
 
@@ -36,7 +36,8 @@ pub(super) fn task() -> Result<(), TaskError> {
         command.extend([tree.display().to_string(), "--cache".into(), cache.display().to_string()]);
         let mut runs = Vec::new();
         for round in 0..=RUNS {
-            let run = timed(&command)?;
+            // Copies are nobody's own, so that waivers do not hold.
+            let run = timed_to_end(&command, &[0, 1])?;
             if round > 0 {
                 runs.push(run);
             }
