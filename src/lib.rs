@@ -13,12 +13,13 @@
 //! 7. [`gate`]: facts and allowlists become findings and verdicts;
 //! 8. [`report`]: the formats.
 //!
-//! [`check`] runs them one after the other, [`batch`] does so for each of many inputs, and [`diff`]
-//! compares two. The library prints nothing and never exits; `cli` does.
+//! [`check`] runs them one after the other, [`batch`] does so for each of many inputs, [`diff`]
+//! compares two, and [`audit`] adds what a system tells of them. The library prints nothing and never exits; `cli` does.
 
 #![forbid(unsafe_code)]
 
 pub mod allowlist;
+pub mod audit;
 pub mod batch;
 pub mod check;
 pub mod cli;
@@ -28,6 +29,7 @@ pub mod gate;
 pub mod input;
 pub mod limits;
 pub mod module;
+pub mod progress;
 pub mod reach;
 pub mod report;
 pub mod symvers;

@@ -46,6 +46,9 @@ pub const CACHE_BYTES: u64 = 512 << 20;
 /// Largest list of inputs, in bytes.
 pub const LIST_BYTES: u64 = 64 << 20;
 
+/// Largest file of a system that is read for an audit, in bytes: dpkg's status is the largest, with a tenth of this.
+pub const SYSTEM_FILE_BYTES: u64 = 128 << 20;
+
 /// Largest dictionary an `.xz` stream may ask for, in KiB. kbuild uses 1 MiB (`scripts/Makefile.modinst`);
 /// `xz -9` uses 64 MiB.
 pub const XZ_MEMORY_KIB: u32 = 128 << 10;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `policy.toml`: the families, and what each subsystem asks of a userspace.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
+use hashbrown::HashMap;
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -53,6 +54,9 @@ pub struct Family {
     pub private_types: BTreeSet<String>,
     /// Symbols of no family by which the same is made by hand.
     pub by_hand: BTreeSet<String>,
+    /// Options of a kernel's configuration that build users of it into the kernel, where no list of modules tells it; each with
+    /// what they are.
+    pub built_in: BTreeMap<String, String>,
 }
 
 impl Family {
@@ -224,6 +228,8 @@ struct RawFamily {
     private_types: BTreeSet<String>,
     #[serde(default)]
     by_hand: BTreeSet<String>,
+    #[serde(default)]
+    built_in: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -318,6 +324,7 @@ fn read_family(file: &SourceFile, raw: RawFamily, faults: &mut Vec<Fault>) -> Fa
         others: BTreeSet::new(),
         private_types: raw.private_types,
         by_hand: raw.by_hand,
+        built_in: raw.built_in,
     };
     for namespace in raw.namespaces {
         if is_pattern(namespace.get_ref()) {

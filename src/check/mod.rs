@@ -7,6 +7,7 @@ mod follow;
 mod locate;
 mod matters;
 mod private;
+mod sources;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use crate::allowlist::{Allowlists, Policy};
-use crate::exports::{ExportTable, Provided};
+use crate::exports::{ExportTable, Provided, Reference};
 use crate::gate::{Candidate, Context, Finding, Judgement, PrivateUse, Severity, Terms, Verdict};
 use crate::input::{
     self, Asked, Cache, CacheError, Collected, DebugDirs, InputError, InputErrorKind, Inputs, Labelled, ModuleFile,
@@ -22,11 +23,13 @@ use crate::input::{
 };
 use crate::module::ModuleFacts;
 use crate::module::name::provider_path;
+use crate::progress::Progress;
 use crate::reach::Reach;
 use crate::trust::{self, Keys, Named, Origin, Proof, Trust, TrustError};
 use follow::Aim;
 pub use locate::Located;
 use matters::Matters;
+pub use sources::Sources;
 
 /// All that was read, before anything is judged.
 #[derive(Debug)]
@@ -128,15 +131,16 @@ impl Gathered {
     ///
     /// Proof is looked for where it matters: for modules that get at a family or bear a name that is registered or waived.
     pub fn read(inputs: &Inputs, named: &Named, allowlists: &Allowlists) -> Result<Self, GatherError> {
-        let mut trust = Trust::of_places(named)?;
         let cache = inputs.cache.as_deref().map(Cache::open).transpose()?;
-        let Collected { modules: files, packages, references: mut among, empty_list, mut errors } =
-            input::collect(&inputs.paths);
+        let places_and_references = || (Trust::of_places(named), read_named(&inputs.symvers));
+        let (collected, (trust, read)) = rayon::join(|| found(inputs), places_and_references);
+        let Collected { modules: files, packages, references: mut among, empty_list, mut errors } = collected;
+        let mut trust = trust?;
         if inputs.symvers.is_empty() && inputs.to_judge && among.len() > 1 {
             return Err(GatherError::NoReference { count: among.len() });
         }
         among.sort();
-        let (mut exports, references) = read_references(&inputs.symvers, &among)?;
+        let (mut exports, references) = references(read?, &among)?;
         let matters = Matters::new(inputs, named, allowlists, &exports);
         let asking =
             |facts: &ModuleFacts, origin: Origin<'_>| matters.asked(&trust, facts, origin, trust.believes_claim(facts));
@@ -145,14 +149,26 @@ impl Gathered {
             |facts: &ModuleFacts, origin: Origin<'_>| matters.asked(&trust, facts, origin, facts.claims_intree());
         // To unpack a kernel image for its keys takes about as long as to read its modules.
         let (facts, keys) = rayon::join(
-            || input::read_all(&files, &|facts, path| asking(facts, Origin::File(path)), cache.as_ref()),
-            || Keys::read(named, &inputs.paths),
+            || {
+                input::read_all(
+                    &files,
+                    &|facts, path| asking(facts, Origin::File(path)),
+                    cache.as_ref(),
+                    &inputs.progress,
+                )
+            },
+            || Keys::read(named, &inputs.paths, image_of(inputs)),
         );
+        inputs.progress.expect(packages.len());
         let read_package = |package: &PackageFile| {
-            input::read_package(package, &|facts, name| asking(facts, Origin::Package(&package.path, name)))
+            let asking = |facts: &ModuleFacts, name: &str| asking(facts, Origin::Package(&package.path, name));
+            let members = input::read_package(package, &asking);
+            inputs.progress.step();
+            members
         };
         let packaged: Vec<_> = packages.iter().map(read_package).collect();
-        let (context, context_listed) = read_context(&inputs.context, &asking_beside, cache.as_ref())?;
+        let (context, context_listed) =
+            read_context(&inputs.context, &asking_beside, cache.as_ref(), &inputs.progress)?;
         if let Some(cache) = &cache {
             cache.trim();
         }
@@ -328,6 +344,21 @@ fn matching(policy: &Policy, pattern: &str) -> Vec<String> {
     policy.acquiring(&fits).map(str::to_owned).collect()
 }
 
+/// What there is to read: what was named, and what somebody has found already.
+fn found(inputs: &Inputs) -> Collected {
+    let mut collected = input::collect(&inputs.paths);
+    if let Some(tree) = &inputs.tree {
+        collected.modules.extend(tree.modules.iter().cloned());
+    }
+    collected
+}
+
+/// The image of the kernel whose modules somebody has found already, and their folder.
+fn image_of(inputs: &Inputs) -> Option<(&Path, &Path)> {
+    let tree = inputs.tree.as_ref()?;
+    Some((tree.image.as_deref()?, &tree.folder))
+}
+
 /// What was read of the inputs.
 struct Read<'e> {
     modules: Vec<(String, ModuleFacts, Source)>,
@@ -388,6 +419,7 @@ fn read_context(
     folders: &[PathBuf],
     asking: &(dyn Fn(&ModuleFacts, Origin<'_>) -> Asked + Sync),
     cache: Option<&Cache>,
+    progress: &Progress,
 ) -> Result<(Vec<Beside>, usize), GatherError> {
     let (mut context, mut all) = (Vec::new(), 0);
     for folder in folders {
@@ -398,7 +430,7 @@ fn read_context(
             digest: false,
             ..asking(facts, Origin::File(path))
         };
-        let facts = input::read_all(&files, &asking, cache);
+        let facts = input::read_all(&files, &asking, cache, progress);
         for (file, facts) in files.into_iter().zip(facts) {
             context.push(Beside { path: file.label, file: file.path, facts: facts? });
         }
@@ -434,13 +466,23 @@ pub enum Source {
     Package(usize),
 }
 
-/// Reads who exports what: what the caller names as that first, then what is among the inputs.
-fn read_references(named: &[PathBuf], among: &[PathBuf]) -> Result<(ExportTable, Vec<ReferenceFile>), GatherError> {
+/// Reads what the caller names as telling who exports what.
+fn read_named(paths: &[PathBuf]) -> Result<Vec<(&Path, Reference)>, InputError> {
+    paths.iter().map(|path| Ok((path.as_path(), input::read_reference(path)?))).collect()
+}
+
+/// Puts together who exports what: what the caller names as telling that first, then what is among the inputs.
+fn references(
+    named: Vec<(&Path, Reference)>,
+    among: &[PathBuf],
+) -> Result<(ExportTable, Vec<ReferenceFile>), GatherError> {
     let mut exports = ExportTable::default();
-    let mut references = Vec::new();
-    for (index, path) in named.iter().chain(among).enumerate() {
-        let reference = input::read_reference(path)?;
-        let (is_named, path) = (index < named.len(), path.display().to_string());
+    let mut files = Vec::new();
+    let named = named.into_iter().map(|(path, reference)| Ok((path, reference, true)));
+    let among = among.iter().map(|path| Ok((path.as_path(), input::read_reference(path)?, false)));
+    for (index, read) in named.chain(among).enumerate() {
+        let (path, reference, is_named) = read.map_err(GatherError::Reference)?;
+        let path = path.display().to_string();
         if index == 0 && is_named && reference.is_empty() {
             return Err(InputError::new(path, InputErrorKind::NoExports).into());
         }
@@ -450,10 +492,10 @@ fn read_references(named: &[PathBuf], among: &[PathBuf]) -> Result<(ExportTable,
         } else {
             exports.add_claims(&path, &reference);
         }
-        references.push(ReferenceFile { path, is_named, knows_modules });
+        files.push(ReferenceFile { path, is_named, knows_modules });
         if index == 0 && is_named {
             exports.set_kernels_own();
         }
     }
-    Ok((exports, references))
+    Ok((exports, files))
 }

@@ -7,11 +7,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use clap::Args;
 
 use super::Exit;
-use super::output::ColorChoice;
+use super::output::{self, ColorChoice};
 use crate::allowlist::{Allowlists, Date, LoadError, Origin, TakenFrom};
+use crate::audit::AuditError;
 use crate::check::{GatherError, Gathered};
 use crate::gate::rules;
 use crate::input::{InputError, Inputs};
+use crate::progress::Progress;
 use crate::trust::{Named, TrustError};
 
 /// Where an operator's own allowlists are.
@@ -32,6 +34,9 @@ pub(super) enum CliError {
     /// What was named as a kernel's own can't be used.
     #[error("{0}")]
     Trust(TrustError),
+    /// There is nothing to report on.
+    #[error("{0}")]
+    Audit(AuditError),
     /// The report can't be written.
     #[error("can't write the report: {0}")]
     Output(#[from] std::io::Error),
@@ -47,12 +52,22 @@ impl From<GatherError> for CliError {
     }
 }
 
+impl From<AuditError> for CliError {
+    fn from(error: AuditError) -> Self {
+        match error {
+            AuditError::Gather(error) => error.into(),
+            AuditError::NoKernel { .. } => Self::Usage(error.to_string()),
+            AuditError::Root { .. } | AuditError::NoKernels(_) => Self::Audit(error),
+        }
+    }
+}
+
 impl CliError {
     /// How the run ends.
     pub(super) fn exit(&self) -> Exit {
         match self {
             Self::Allowlists(_) | Self::Usage(_) | Self::Output(_) => Exit::Usage,
-            Self::Input(_) | Self::Trust(_) => Exit::NoFacts,
+            Self::Input(_) | Self::Trust(_) | Self::Audit(_) => Exit::NoFacts,
         }
     }
 }
@@ -124,6 +139,7 @@ impl TrustArgs {
             packages: self.kernel_package.clone(),
             keys: self.trusted_keys.clone(),
             taken_from: self.origin.clone(),
+            own_word: None,
         }
     }
 }
@@ -193,17 +209,25 @@ impl InputArgs {
         allowlists: &Allowlists,
         to_judge: bool,
     ) -> Result<Gathered, CliError> {
+        let (inputs, named) = self.inputs(paths, trust, to_judge);
+        Ok(output::watched(&inputs.progress, || Gathered::read(&inputs, &named, allowlists))?)
+    }
+
+    /// What is read, and what is named as a kernel's own.
+    pub(super) fn inputs(&self, paths: &[PathBuf], trust: &TrustArgs, to_judge: bool) -> (Inputs, Named) {
         let inputs = Inputs {
             paths: paths.to_vec(),
             symvers: self.symvers.clone(),
             cross_check: self.cross_check,
             verify_all: trust.verify_signatures,
             context: trust.context.clone(),
+            tree: None,
             debug_dirs: self.debug_dirs.clone(),
             cache: self.cache.clone(),
             to_judge,
+            progress: Progress::default(),
         };
-        Ok(Gathered::read(&inputs, &trust.named(), allowlists)?)
+        (inputs, trust.named())
     }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The command line: one file a subcommand; each parses, calls the library, picks the exit status.
 
+mod audit;
 mod check;
 mod classify;
 mod common;
@@ -51,6 +52,7 @@ impl From<Exit> for ExitCode {
   symgate check --symvers /usr/src/linux-headers-$(uname -r)/Module.symvers /lib/modules/$(uname -r)
                                         who gets at what on this system, and is each registered?
   symgate check foo-modules.deb         the modules of a package
+  symgate audit                         what is installed and loaded here from elsewhere?
   symgate inspect foo.ko                all there is to say of a module
   symgate explain SG001                 what a rule says, and what to do
   symgate registry list                 who is registered, and how well
@@ -66,6 +68,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(check::Args),
+    Audit(audit::Args),
     Classify(classify::Args),
     Inspect(inspect::Args),
     Diff(diff::Args),
@@ -84,6 +87,7 @@ pub fn command() -> clap::Command {
 pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Check(args) => check::run(&args),
+        Command::Audit(args) => audit::run(&args),
         Command::Classify(args) => classify::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Diff(args) => diff::run(&args),

@@ -2,14 +2,20 @@
 //! Where output goes: results to standard output or a file, diagnostics to standard error.
 
 use std::fs::File;
-use std::io::{self, BufWriter, ErrorKind, Write};
+use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
 
 use anstream::AutoStream;
 use clap::ValueEnum;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::common::OutputArgs;
 use crate::input::{InputError, door};
+use crate::progress::Progress;
+use crate::text;
 
 /// When to use colours.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -88,6 +94,45 @@ fn finish(mut out: impl Write, report: impl FnOnce(&mut dyn Write) -> io::Result
     out.flush()
 }
 
+/// What takes longer than this shows how far it has come.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How often that is looked at.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Works, and shows on a terminal how far it has come if it takes long.
+pub(super) fn watched<T>(progress: &Progress, work: impl FnOnce() -> T) -> T {
+    if !io::stderr().is_terminal() {
+        return work();
+    }
+    thread::scope(|scope| {
+        // That the sender is gone ends it.
+        let (working, has_ended) = mpsc::channel::<()>();
+        scope.spawn(move || {
+            if has_ended.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+                draw(progress, &has_ended);
+            }
+        });
+        let result = work();
+        drop(working);
+        result
+    })
+}
+
+fn draw(progress: &Progress, has_ended: &mpsc::Receiver<()>) {
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {pos} of {len}") {
+        bar.set_style(style);
+    }
+    while has_ended.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
+        let (done, of) = progress.told();
+        bar.set_message(if done < of { "reading" } else { "judging" });
+        bar.set_length(of as u64);
+        bar.set_position(done as u64);
+    }
+    bar.finish_and_clear();
+}
+
 /// Says on standard error which inputs yielded no facts.
 pub(super) fn say_errors<'e>(errors: impl IntoIterator<Item = &'e InputError>) {
     for error in errors {
@@ -105,6 +150,6 @@ pub(super) fn say_error(message: &str) {
     // Nobody is left to be told when standard error is gone.
     let mut stderr = io::stderr().lock();
     for line in message.lines() {
-        let _ = writeln!(stderr, "ERROR: symgate: {line}");
+        let _ = writeln!(stderr, "ERROR: symgate: {}", text::shown(line));
     }
 }

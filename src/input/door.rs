@@ -11,7 +11,7 @@ use super::InputErrorKind;
 use crate::limits;
 
 /// Opens a regular file.
-pub(super) fn file(path: &Path) -> Result<(File, Metadata), InputErrorKind> {
+pub(crate) fn file(path: &Path) -> Result<(File, Metadata), InputErrorKind> {
     // What it is comes first: to open a FIFO is to wait for its other end, and to open a device may do something.
     regular(fs::metadata(path)?.file_type())?;
     // A FIFO that has taken its place since is opened without waiting, and refused then.

@@ -7,6 +7,7 @@ mod compression;
 mod debug_file;
 mod debug_package;
 pub(crate) mod door;
+mod installed;
 mod kernel_image;
 pub mod list;
 mod package;
@@ -23,7 +24,9 @@ pub use collect::{Collected, Format, ModuleFile, PackageFile, collect};
 pub use compression::{Compression, UnpackError};
 pub use debug_file::{DebugDirs, DebugFile};
 pub use debug_package::WantedDebugInfo;
+pub use installed::Installed;
 pub use package::{Choice, Member, chosen, members};
+pub(crate) use read::unpacked;
 pub use read::{Asked, Asking, AskingMember, Labelled, read_all, read_module, read_package};
 pub(crate) use read::{Numbered, content_hash, content_hashes_of_package, is_package, read_again, read_package_again};
 pub(crate) use reference::read_image;
@@ -31,6 +34,7 @@ pub use reference::read_reference;
 pub(crate) use reference::{kernel_version_of, tells_exports};
 
 use crate::module::ElfError;
+use crate::progress::Progress;
 use crate::symvers::SymversError;
 use crate::vmlinux::ImageError;
 
@@ -149,9 +153,13 @@ pub struct Inputs {
     pub context: Vec<PathBuf>,
     /// Where facts are kept from one run to the next.
     pub cache: Option<PathBuf>,
+    /// The modules of a system's kernel, where somebody has found them already.
+    pub tree: Option<Installed>,
     /// Folders and packages with debug info of modules that have none themselves.
     pub debug_dirs: Vec<PathBuf>,
     /// Whether they are to be judged, and not only listed: then it matters which reference is the kernel's own, and what the
     /// modules' exports lead to.
     pub to_judge: bool,
+    /// Where it is told how far they have been read.
+    pub progress: Progress,
 }

@@ -45,6 +45,8 @@ pub fn read_reference(path: &Path) -> Result<Reference, InputError> {
                 let cache = ReadCache::new(PositionedFile::new(file, meta.len()));
                 kernel_exports(Bytes::in_file(&cache))
             }
+            // As Fedora and others install it with a kernel.
+            None if Compression::of(&start).is_some() => read_packed_symvers(file),
             None => read_symvers(file, meta.len()),
         }
     };
@@ -175,6 +177,16 @@ fn read_symvers(file: File, len: u64) -> Result<Reference, InputErrorKind> {
         let len = len.max(text.len() as u64);
         return Err(InputErrorKind::TooLarge { len, limit: limits::SYMVERS_BYTES });
     }
+    Ok(Reference::Symvers(Symvers::parse(text)?))
+}
+
+fn read_packed_symvers(file: File) -> Result<Reference, InputErrorKind> {
+    let mut packed = Vec::new();
+    file.take(limits::SYMVERS_BYTES).read_to_end(&mut packed)?;
+    let text = match Compression::of(&packed) {
+        Some(compression) => compression.unpack(&packed, limits::SYMVERS_BYTES)?,
+        None => packed,
+    };
     Ok(Reference::Symvers(Symvers::parse(text)?))
 }
 

@@ -370,6 +370,20 @@ pub fn build_id_of(bytes: Bytes<'_>) -> Option<Box<str>> {
 }
 
 /// Reads the first GNU build-id note (`ld --build-id`).
+/// The build-id in a note as the running kernel shows one, in its own byte order: three numbers (the lengths of the name, `GNU`
+/// and a NUL, and of the id, and the type), the name, the id.
+pub(crate) fn build_id_of_note(note: &[u8]) -> Option<String> {
+    let number = |at: usize| note.get(at..at + 4)?.try_into().ok();
+    let (name, id): ([u8; 4], [u8; 4]) = (number(0)?, number(4)?);
+    let id = match u32::from_le_bytes(name) {
+        4 => u32::from_le_bytes(id),
+        _ if u32::from_be_bytes(name) == 4 => u32::from_be_bytes(id),
+        _ => return None,
+    };
+    let id = note.get(16..)?.get(..usize::try_from(id).ok()?)?;
+    (!id.is_empty()).then(|| text::digits(id))
+}
+
 fn build_id(elf: &Elf<'_>) -> Option<Box<str>> {
     let (_, section) = elf.named(b".note.gnu.build-id").next()?;
     let data = elf.data(section);

@@ -119,7 +119,7 @@ fn modules(out: &mut dyn Write, report: &CheckReport<'_>) -> io::Result<()> {
 }
 
 /// `dma-buf (dma_buf_get, dma_buf_put; through drm_gem_prime_import)` for each family.
-fn families(judgement: &Judgement<'_>) -> String {
+pub(super) fn families(judgement: &Judgement<'_>) -> String {
     let subject = &judgement.subject;
     let imports = subject.family_imports().filter_map(|import| import.membership.as_ref());
     let mut names: Vec<&str> = imports.map(|membership| &*membership.family).collect();

@@ -11,7 +11,8 @@ use crate::allowlist::{Place, Standing};
 use crate::batch::Outcome;
 use crate::check::ReferenceFile;
 use crate::exports::{Class, Provided};
-use crate::gate::{Finding, Judgement, Level, Location, Profile, ResolvedImport, Severity, Verdict};
+use crate::gate::{Context, Finding, Judgement, Level, Location, Profile, ResolvedImport, Severity, Verdict};
+use crate::input::InputError;
 use crate::module::Binding;
 use crate::module::debug::Frame;
 use crate::module::graph::Grade;
@@ -36,13 +37,13 @@ struct CheckV1<'a> {
 }
 
 #[derive(Serialize)]
-struct ReferenceV1<'a> {
+pub(super) struct ReferenceV1<'a> {
     path: &'a str,
     kind: &'static str,
 }
 
 #[derive(Serialize)]
-struct TrustV1<'a> {
+pub(super) struct TrustV1<'a> {
     path: &'a str,
     kind: &'static str,
     named: bool,
@@ -57,7 +58,7 @@ pub(super) struct Tool {
 pub(super) const TOOL: Tool = Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") };
 
 #[derive(Serialize)]
-struct PolicyV1<'a> {
+pub(super) struct PolicyV1<'a> {
     source: &'a str,
     sha256: &'a str,
     profile: Profile,
@@ -83,7 +84,7 @@ struct SummaryV1 {
 }
 
 #[derive(Serialize)]
-struct CoverageV1 {
+pub(super) struct CoverageV1 {
     what: &'static str,
     seen: usize,
     of: usize,
@@ -92,7 +93,7 @@ struct CoverageV1 {
 }
 
 #[derive(Serialize)]
-struct ModuleV1<'a> {
+pub(super) struct ModuleV1<'a> {
     name: &'a str,
     path: &'a str,
     license: Vec<&'a str>,
@@ -211,7 +212,7 @@ struct WaiverV1 {
 }
 
 #[derive(Serialize)]
-struct ErrorV1<'a> {
+pub(super) struct ErrorV1<'a> {
     path: &'a str,
     message: String,
 }
@@ -232,7 +233,7 @@ impl<'a> ImportV1<'a> {
 }
 
 impl<'a> ModuleV1<'a> {
-    fn new(judgement: &'a Judgement<'a>, all: bool) -> Self {
+    pub(super) fn new(judgement: &'a Judgement<'a>, all: bool) -> Self {
         let subject = &judgement.subject;
         Self {
             name: subject.name.as_str(),
@@ -347,28 +348,12 @@ pub fn apart(out: &mut dyn Write, input: &Apart<'_>, report: Option<&CheckReport
 }
 
 fn document<'a>(report: &'a CheckReport<'_>) -> CheckV1<'a> {
-    let context = report.context;
     let sums = report.summary();
-    let overrides = context.terms.overrides.iter().map(|(rule, &level)| OverrideV1 { rule, level }).collect();
     CheckV1 {
         schema: "symgate.check/1",
         tool: TOOL,
-        policy: PolicyV1 {
-            source: &context.allowlists.source,
-            sha256: &context.allowlists.sha256,
-            profile: context.terms.profile,
-            today: context.terms.today.to_string(),
-            overrides,
-        },
-        references: report
-            .gathered
-            .references
-            .iter()
-            .map(|ReferenceFile { path, knows_modules, .. }| ReferenceV1 {
-                path,
-                kind: if *knows_modules { "symvers" } else { "image" },
-            })
-            .collect(),
+        policy: PolicyV1::new(report.context),
+        references: references(report),
         trust: report.gathered.trust.sources.iter().map(Into::into).collect(),
         origin: report.gathered.trust.taken_from.as_ref().map(ToString::to_string),
         summary: SummaryV1 {
@@ -383,13 +368,33 @@ fn document<'a>(report: &'a CheckReport<'_>) -> CheckV1<'a> {
         coverage: report.coverage().into_iter().map(Into::into).collect(),
         modules: report.shown().map(|judgement| ModuleV1::new(judgement, report.all)).collect(),
         findings: report.findings().into_iter().map(Into::into).collect(),
-        errors: report
-            .gathered
-            .errors
-            .iter()
-            .map(|error| ErrorV1 { path: &error.path, message: error.kind.to_string() })
-            .collect(),
+        errors: errors(report),
     }
+}
+
+impl<'a> PolicyV1<'a> {
+    pub(super) fn new(context: &'a Context<'_>) -> Self {
+        Self {
+            source: &context.allowlists.source,
+            sha256: &context.allowlists.sha256,
+            profile: context.terms.profile,
+            today: context.terms.today.to_string(),
+            overrides: context.terms.overrides.iter().map(|(rule, &level)| OverrideV1 { rule, level }).collect(),
+        }
+    }
+}
+
+/// Where the kernel's exports were taken from.
+pub(super) fn references<'a>(report: &CheckReport<'a>) -> Vec<ReferenceV1<'a>> {
+    let kind = |knows_modules: bool| if knows_modules { "symvers" } else { "image" };
+    let told = |file: &'a ReferenceFile| ReferenceV1 { path: &file.path, kind: kind(file.knows_modules) };
+    report.gathered.references.iter().map(told).collect()
+}
+
+/// The inputs that yielded no facts.
+pub(super) fn errors<'a>(report: &CheckReport<'a>) -> Vec<ErrorV1<'a>> {
+    let told = |error: &'a InputError| ErrorV1 { path: &error.path, message: error.kind.to_string() };
+    report.gathered.errors.iter().map(told).collect()
 }
 
 impl<'a> From<&'a Source> for TrustV1<'a> {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Reports: one file a format. All of them get the same data, and none opens a file.
 
+pub mod audit;
 pub mod diff;
 pub mod github;
 pub mod gitlab;

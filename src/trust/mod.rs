@@ -33,6 +33,8 @@ pub struct Named {
     pub keys: Vec<PathBuf>,
     /// Where all that is judged was taken from, by the caller's word.
     pub taken_from: Option<TakenFrom>,
+    /// A folder that modules are installed in, whose own list counts because there is nothing else: what it has in `kernel/`.
+    pub own_word: Option<PathBuf>,
 }
 
 impl Named {
@@ -89,16 +91,25 @@ pub struct Keys {
 }
 
 impl Keys {
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
     /// Reads the keys that the caller names; where nothing at all is named, looks for the images of the kernels that the
     /// inputs are installed with. An image takes as long to unpack as its modules to read.
-    pub fn read(named: &Named, inputs: &[PathBuf]) -> Result<Self, TrustError> {
+    ///
+    /// `installed` is an image that somebody has found already, and the folder of the modules that it speaks for.
+    pub fn read(named: &Named, inputs: &[PathBuf], installed: Option<(&Path, &Path)>) -> Result<Self, TrustError> {
         let mut found = Self::default();
         for path in &named.keys {
             found.keys.extend(keys::read(path).map_err(|error| failed(path, error))?);
             found.sources.push(Source::new(path, SourceKind::Keys, true));
         }
         if named.is_empty() {
-            for (path, folder) in beside::images(inputs) {
+            let installed = installed.map(|(image, folder)| (image.to_owned(), folder.to_owned()));
+            for (path, folder) in beside::images(inputs).into_iter().chain(installed) {
                 // One that can't be read, or holds no key, proves nothing; that is said where a proof is missing.
                 let Ok(keys) = keys::read_image(&path) else { continue };
                 found.keys.extend(keys.into_iter().map(|key| key.within(&folder)));
@@ -184,6 +195,10 @@ impl Trust {
         for path in &named.builds {
             trust.places.add_build(path).map_err(|error| failed(path, error))?;
             trust.add_source(path, SourceKind::Build, true);
+        }
+        if let Some(path) = &named.own_word {
+            trust.places.add_own_word(path).map_err(|error| failed(path, error))?;
+            trust.add_source(path, SourceKind::Build, false);
         }
         for path in &named.packages {
             trust.places.add_package(path).map_err(|error| failed(path, error))?;

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on has failed")]
 
 mod apart;
+mod audit;
 mod bombs;
 mod cache;
 mod check;

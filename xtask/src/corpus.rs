@@ -133,6 +133,18 @@ pub fn keep_packages(name: &str, folder: &Path) -> Result<(), TaskError> {
     fs::write(folder.join("complete"), "").map_err(TaskError::io(folder))
 }
 
+/// Makes sure that the kernel of this release is at hand, as the suite has it for this machine: modules that were built for it are
+/// for no other.
+pub fn of_release(suite: &str, release: &str) -> Result<Kernel, TaskError> {
+    let name = format!("{suite}-{release}");
+    let root = home().join(&name);
+    let apt = apt(suite, "amd64")?;
+    keep(&apt, &name, &root, || {
+        ["linux-image", "linux-headers"].iter().map(|part| apt.show(&format!("{part}-{release}"))).collect()
+    })?;
+    open(&name, root)
+}
+
 /// Fetches the package that holds a kernel's modules into a folder.
 pub fn packages_of(kernel: &Kernel, folder: &Path) -> Result<Vec<PathBuf>, TaskError> {
     let Name { suite, architecture, flavour } = Name::new(&kernel.name);

@@ -5,6 +5,7 @@
 
 mod apt;
 mod archive;
+mod audit;
 mod bench;
 mod containers;
 mod corpus;
@@ -26,7 +27,7 @@ use std::process::ExitCode;
 
 type Task = (&'static str, fn(&[String]) -> Result<(), shell::TaskError>, &'static str);
 
-const TASKS: [Task; 15] = [
+const TASKS: [Task; 17] = [
     ("corpus", corpus::task, "[KERNEL...]  fetch real kernels: 5.10, 6.1, 6.12, newest, or a suite"),
     (
         "oracle",
@@ -42,6 +43,12 @@ const TASKS: [Task; 15] = [
         "archive",
         archive::task,
         "[KERNEL...]  judge an archive's packages of kernels in one run, end it in the middle and go on",
+    ),
+    ("audit", audit::task, "audit kernels and drivers, and open the pages in a browser (debootstrap, chromium)"),
+    (
+        "boot",
+        audit::boot::task,
+        "audit a Debian kernel that runs, in an emulated machine (qemu-system-x86, busybox-static)",
     ),
     ("formats", formats::task, "hold what is written for other tools against their schemas (pip, xmllint)"),
     ("containers", containers::task, "[KERNEL...]  compare packages, images and lists with their trees"),

@@ -53,7 +53,7 @@ pub fn deb(args: &[String]) -> Result<(), TaskError> {
         }
     }
     let docs = root.join("usr/share/doc/symgate");
-    for file in ["README.md", "docs/registry.md"] {
+    for file in ["README.md", "docs/audit.md", "docs/distribution.md", "docs/registry.md"] {
         put(&repository().join(file), &docs.join(file.rsplit('/').next().unwrap_or(file)), 0o644)?;
     }
     tree(&repository().join("docs/schema"), &docs.join("schema"))?;

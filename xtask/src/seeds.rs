@@ -81,6 +81,8 @@ pub fn write(folder: &Path) -> Result<(), TaskError> {
     let Some((_, small)) = made.first() else { return Ok(()) };
     signatures(&of("signature"), small)?;
     lists(&of("list"))?;
+    systems(&of("system"))?;
+    journals(&of("journal"))?;
     allowlists(&of("allowlist"))?;
     for ending in ENDINGS {
         packages(&of("deb"), &of("rpm"), &of("initramfs"), small, ending)?;
@@ -89,6 +91,35 @@ pub fn write(folder: &Path) -> Result<(), TaskError> {
         packed(&of(target), small, ending)?;
     }
     Ok(())
+}
+
+/// What a system says, a part a file.
+fn systems(corpus: &Corpus<'_>) -> Result<(), TaskError> {
+    let parts: [&[u8]; 10] = [
+        b"sg_get 65536 2 drm,[permanent], Live 0x0000000000000000 (POE)\ndrm 1 1 sg_get, Loading 0xffffffffc0000000 (+)\n",
+        b"12289\n",
+        b"POE\n",
+        b"0123456789ABCDEF01234567\n",
+        b"/.\n/usr/lib/modules/6.1/updates/sg_get.ko\n",
+        b"Package: a\nStatus: install ok installed\nVersion: 1:2-3\n\nPackage: b\nVersion: 4\n",
+        b"kernel/a.ko\nupdates/sg_get.ko\n",
+        b"kernel/drivers/gpu/drm/drm.ko\n",
+        b"CONFIG_UDMABUF=y\n",
+        b"\x04\0\0\0\x04\0\0\0\x03\0\0\0GNU\0\xde\xad\xbe\xef",
+    ];
+    corpus.add("all", &parts.join(&0))
+}
+
+/// What runs over many inputs have left.
+fn journals(corpus: &Corpus<'_>) -> Result<(), TaskError> {
+    let line = |path: &str, by: &str| {
+        format!(
+            "{{\"schema\":\"s/1\",\"judged_by\":\"{by}\",\"input\":{{\"path\":\"{path}\",\"sha256\":\"ab\"}},\"outcome\":\"clean\"}}\n"
+        )
+    };
+    let lines = [line("a", "x"), line("b", "y"), line("a", "x"), line("c", "x")].concat();
+    corpus.add("lines", lines.as_bytes())?;
+    corpus.add("half", lines.get(..lines.len() - 20).unwrap_or_default().as_bytes())
 }
 
 fn modinfo(module: &[u8]) -> Vec<u8> {

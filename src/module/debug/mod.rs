@@ -293,6 +293,11 @@ impl<'d> DebugInfo<'d> {
         lines::of_sites(self, sites, &budget(self.size()))
     }
 
+    /// The files that were compiled, but for those that the build adds to each module; sorted, each once.
+    pub fn compiled_files(&self) -> Result<Vec<String>, DebugError> {
+        Ok(own::Own::of(self, &budget(self.size()))?.compiled())
+    }
+
     /// Which of these structures the module's own functions handle: as parameters, as variables, or as members of their
     /// own structures.
     ///

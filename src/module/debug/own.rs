@@ -45,6 +45,11 @@ impl Own {
         Ok(own)
     }
 
+    /// The files that were compiled, sorted.
+    pub(super) fn compiled(self) -> Vec<String> {
+        self.compiled.into_iter().collect()
+    }
+
     /// Whether a file is the module's own: compiled, or included and no header, or a header that lies in the folder of what
     /// is compiled and is not the kernel's.
     pub(super) fn is_own(&self, path: &str) -> bool {

@@ -1,0 +1,456 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A look at a system, at the one that runs or at its files alone, or at packages: which modules there are from outside of the
+//! kernel, what is loaded, and what each gets at. It judges as [`crate::check`] does, and adds what only a system tells.
+
+mod builtin;
+mod live;
+mod owner;
+mod root;
+mod signs;
+mod source;
+pub mod taint;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+
+pub use builtin::{BuiltIn, User};
+pub use live::{Loaded, Running};
+pub use owner::{Owner, Package};
+pub use root::Root;
+pub use signs::{Compared, Sign, named};
+pub use source::SourceLicences;
+pub use taint::Taint;
+
+use crate::allowlist::Allowlists;
+use crate::check::{GatherError, Gathered, Source};
+use crate::gate::Candidate;
+use crate::input::{InputError, InputErrorKind, Inputs, Installed};
+use crate::module::ModuleName;
+use crate::text;
+use crate::trust::{Keys, Named, Trust};
+use owner::{Built, Owners};
+use signs::Usual;
+
+/// What was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// The system that runs symgate.
+    Here,
+    /// The system in this folder.
+    Root(PathBuf),
+    /// Packages, folders or modules, apart from any system.
+    Inputs,
+}
+
+/// All that was found, before anything is judged.
+#[derive(Debug)]
+pub struct Audit {
+    /// What was looked at.
+    pub scope: Scope,
+    /// The kernel that runs there, if one does.
+    pub running: Option<Running>,
+    /// The kernels, by version.
+    pub kernels: Vec<Kernel>,
+    /// What could not be seen.
+    pub unseen: Vec<String>,
+}
+
+/// One kernel, and the modules for it.
+#[derive(Debug)]
+pub struct Kernel {
+    /// Its version; none where inputs were named, whatever they are for.
+    pub version: Option<String>,
+    /// Whether it is the one that runs.
+    pub is_running: bool,
+    /// Its modules.
+    pub gathered: Gathered,
+    /// What there is to say of each, in the same order.
+    pub about: Vec<About>,
+    /// The modules that are loaded and not stored.
+    pub only_loaded: Vec<OnlyLoaded>,
+    /// Who of a family's users is built into it, where it was looked for.
+    pub built_in: Option<BuiltIn>,
+    /// What could not be seen of it.
+    pub unseen: Vec<String>,
+}
+
+/// What a system tells of a stored module.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct About {
+    /// By what it is taken to be from elsewhere, or another than the one that is loaded.
+    pub signs: Vec<Sign>,
+    /// Who put it there.
+    pub owner: Owner,
+    /// The module of its name that is loaded, if one is, and whether it is the same.
+    pub loaded: Option<(Loaded, Compared)>,
+    /// What its source says of its licence, where it is from elsewhere and has debug info.
+    pub source: Option<SourceLicences>,
+}
+
+impl About {
+    /// Whether the module is taken to be from elsewhere.
+    #[must_use]
+    pub fn is_from_elsewhere(&self) -> bool {
+        self.signs.iter().any(Sign::is_of_elsewhere)
+    }
+}
+
+/// A module that is loaded and not stored: what it gets at can't be known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OnlyLoaded {
+    /// Its name.
+    pub name: ModuleName,
+    /// What the kernel says of it.
+    pub loaded: Loaded,
+    /// The modules that it uses: through these it may get at something.
+    pub uses: Vec<ModuleName>,
+    /// By what it is taken to be from elsewhere.
+    pub signs: Vec<Sign>,
+}
+
+/// Why there is nothing to report.
+#[derive(Debug, thiserror::Error)]
+pub enum AuditError {
+    /// The root is none.
+    #[error("{}: {error}", .folder.display())]
+    Root {
+        /// The folder.
+        folder: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// A kernel that was asked for is neither installed nor running.
+    #[error("kernel {version} is neither installed nor running; there are: {}", if .installed.is_empty() { "none" } else { .installed })]
+    NoKernel {
+        /// Its version.
+        version: String,
+        /// The ones that are.
+        installed: String,
+    },
+    /// There is no kernel at all.
+    #[error("{}: no kernel's modules are installed there (lib/modules), and none runs", .0.display())]
+    NoKernels(PathBuf),
+    /// What is needed to judge can't be read.
+    #[error(transparent)]
+    Gather(#[from] GatherError),
+}
+
+impl Audit {
+    /// Looks at the system in a folder: at the kernels of these versions, or else at the one that runs, or else at all that are
+    /// installed. `inputs` says how they are read, `named` what the caller trusts.
+    pub fn of_system(
+        folder: &Path,
+        versions: &[String],
+        inputs: &Inputs,
+        named: &Named,
+        allowlists: &Allowlists,
+    ) -> Result<Self, AuditError> {
+        let root = Root::new(folder).map_err(|error| AuditError::Root { folder: folder.to_owned(), error })?;
+        let running = Running::read(&root);
+        let (installed, runs) = (root.kernels(), running.as_ref().and_then(|running| running.version.clone()));
+        for version in versions.iter().filter(|version| !installed.contains(version)) {
+            if runs.as_ref() != Some(version) {
+                let (version, installed) = (version.clone(), installed.join(", "));
+                return Err(AuditError::NoKernel { version, installed });
+            }
+        }
+        let chosen: Vec<String> = match (versions, runs.clone()) {
+            ([], Some(runs)) => vec![runs],
+            ([], None) => installed.clone(),
+            (versions, _) => versions.to_vec(),
+        };
+        let chosen: BTreeSet<String> = chosen.into_iter().collect();
+        if chosen.is_empty() {
+            return Err(AuditError::NoKernels(folder.to_owned()));
+        }
+        let owners = Owners::read(&root);
+        let mut unseen = owners.untold.clone();
+        unseen.extend(running.iter().flat_map(|running| running.untold.iter().cloned()));
+        let runs = match (running.is_some(), runs, chosen.first()) {
+            (false, _, _) => {
+                unseen.push("what is loaded: there is no /proc/modules".to_owned());
+                None
+            }
+            (true, None, Some(only)) if chosen.len() == 1 => {
+                unseen.push(format!(
+                    "which kernel runs: there is no /proc/sys/kernel/osrelease, and it is taken for {only}"
+                ));
+                Some(only.clone())
+            }
+            (true, None, _) => {
+                unseen.push("which kernel runs, and so of which the modules are that are loaded (--kernel)".to_owned());
+                None
+            }
+            (true, Some(runs), _) => {
+                if !chosen.contains(&runs) {
+                    unseen.push(format!("what is loaded: it is of the kernel that runs, {runs} (--kernel)"));
+                }
+                Some(runs)
+            }
+        };
+        let others: Vec<&str> = installed.iter().filter(|version| !chosen.contains(*version)).map(|it| &**it).collect();
+        if !others.is_empty() {
+            unseen.push(format!("the other kernels that are installed (--kernel): {}", text::list(&others)));
+        }
+        let mut kernels = Vec::new();
+        for version in chosen {
+            let running = running.as_ref().filter(|_| runs.as_ref() == Some(&version));
+            kernels.push(System { root: &root, owners: &owners, running }.kernel(&version, inputs, named, allowlists)?);
+        }
+        let scope = if root.is_here() { Scope::Here } else { Scope::Root(folder.to_owned()) };
+        Ok(Self { scope, running, kernels, unseen })
+    }
+
+    /// Looks at what was named, apart from any system.
+    pub fn of_inputs(inputs: &Inputs, named: &Named, allowlists: &Allowlists) -> Result<Self, AuditError> {
+        let mut gathered = Gathered::read(inputs, named, allowlists)?;
+        if gathered.is_nothing() {
+            let path = inputs.paths.first().map(|path| path.display().to_string()).unwrap_or_default();
+            gathered.errors.push(InputError::new(path, InputErrorKind::NoModules));
+        }
+        let package = |source: &Source| match source {
+            Source::Package(index) => gathered.packages.get(*index),
+            Source::File(_) => None,
+        };
+        let owner = |source: &Source| match package(source) {
+            Some(package) => Owner::Package(Package { name: package.label.clone(), version: None }),
+            None => Owner::Unknown,
+        };
+        let owners: Vec<Owner> = gathered.sources.iter().map(owner).collect();
+        let modules: Vec<(&Candidate, &Owner)> = gathered.modules.iter().zip(&owners).collect();
+        let usual = Usual::of(&modules, None);
+        let about = |(module, owner): (&Candidate, &Owner)| About {
+            signs: usual.signs(module, owner, None),
+            owner: owner.clone(),
+            loaded: None,
+            source: None,
+        };
+        let mut about: Vec<About> = modules.into_iter().map(about).collect();
+        add_sources(&gathered, None, &mut about);
+        let kernel = Kernel {
+            version: None,
+            is_running: false,
+            gathered,
+            about,
+            only_loaded: Vec::new(),
+            built_in: None,
+            unseen: Vec::new(),
+        };
+        Ok(Self { scope: Scope::Inputs, running: None, kernels: vec![kernel], unseen: Vec::new() })
+    }
+}
+
+/// Says of what is from elsewhere what its source says of its licence.
+fn add_sources(gathered: &Gathered, root: Option<&Root>, about: &mut [About]) {
+    let elsewhere = about.iter().enumerate().filter(|(_, about)| about.is_from_elsewhere()).map(|(index, _)| index);
+    for (index, sources) in gathered.sources(&elsewhere.collect()) {
+        if let Some(about) = about.get_mut(index) {
+            about.source = Some(SourceLicences::of(&sources, root, &about.owner));
+        }
+    }
+}
+
+/// What all kernels of a system share.
+struct System<'s> {
+    root: &'s Root,
+    owners: &'s Owners,
+    running: Option<&'s Running>,
+}
+
+impl System<'_> {
+    /// Looks at one kernel.
+    fn kernel(
+        &self,
+        version: &str,
+        inputs: &Inputs,
+        named: &Named,
+        allowlists: &Allowlists,
+    ) -> Result<Kernel, AuditError> {
+        let root = self.root;
+        let mut unseen = Vec::new();
+        let folder = root.modules(version);
+        let resolve = |path: &Path| root.resolve(path);
+        let called = Path::new("/lib/modules").join(version);
+        let found = folder.map(|folder| Installed::find(&folder, &called, &resolve, &|real| root.inner(real)));
+        if found.is_none() {
+            unseen.push(format!(
+                "what the modules get at that are loaded, and whether they are those that were installed: there is no \
+                 lib/modules/{version}"
+            ));
+        }
+        let (tree, errors) = found.unzip();
+        let has_tree = tree.is_some();
+        let tree = tree.map(|tree| Installed { image: root.file(&images(version)), ..tree });
+        let inputs = Inputs { tree, ..inputs.clone() };
+        let mut gathered = self.gather(version, &inputs, named, allowlists, &mut unseen)?;
+        gathered.errors.extend(errors.unwrap_or_default());
+        let built = Built::read(root, version);
+        let owner = |(module, source): (&Candidate, &Source)| {
+            let name = module.facts.name_or_of(&module.path);
+            let real = match source {
+                Source::File(real) => root.inner(real).display().to_string(),
+                Source::Package(_) => String::new(),
+            };
+            self.owners.of(&module.path, &real, &name, &built)
+        };
+        let owners: Vec<Owner> = gathered.modules.iter().zip(&gathered.sources).map(owner).collect();
+        let modules: Vec<(&Candidate, &Owner)> = gathered.modules.iter().zip(&owners).collect();
+        let of_kernel = |file: &str| format!("lib/modules/{version}/{file}");
+        let usual = Usual::of(&modules, root.text(of_kernel("modules.order")).as_deref());
+        unseen.extend(usual.silent());
+        let mut loaded = self.loaded(&gathered);
+        let about = modules.iter().enumerate().map(|(index, (module, owner))| {
+            let loaded = loaded.remove(&index);
+            let told = loaded.as_ref().map(|(loaded, compared)| (loaded, *compared));
+            About { signs: usual.signs(module, owner, told), owner: (*owner).clone(), loaded, source: None }
+        });
+        let mut about: Vec<About> = about.collect();
+        add_sources(&gathered, Some(root), &mut about);
+        let only_loaded = self.only_loaded(&gathered, &usual, has_tree);
+        let configs = [format!("boot/config-{version}"), of_kernel("config")];
+        let config = configs.iter().find_map(|path| root.text(path)).or_else(|| self.own_config());
+        let list = root.text(of_kernel("modules.builtin"));
+        Ok(Kernel {
+            version: Some(version.to_owned()),
+            is_running: self.running.is_some(),
+            built_in: Some(BuiltIn::of(list.as_deref(), config.as_deref(), allowlists)),
+            gathered,
+            about,
+            only_loaded,
+            unseen,
+        })
+    }
+
+    /// The configuration that the running kernel has in itself (`CONFIG_IKCONFIG_PROC`).
+    fn own_config(&self) -> Option<String> {
+        self.running?;
+        let packed = self.root.read("proc/config.gz").ok()??;
+        let unpacked = crate::input::unpacked(packed).ok()?;
+        String::from_utf8(unpacked).ok()
+    }
+
+    /// Reads the modules, with what tells the kernel's exports: what the caller names, or the first that can be read of what
+    /// is installed.
+    fn gather(
+        &self,
+        version: &str,
+        inputs: &Inputs,
+        named: &Named,
+        allowlists: &Allowlists,
+        unseen: &mut Vec<String>,
+    ) -> Result<Gathered, AuditError> {
+        let own = own_word(inputs, named, unseen);
+        let named = own.as_ref().unwrap_or(named);
+        if inputs.symvers.is_empty() {
+            for path in references(version).iter().filter_map(|path| self.root.resolve(path)) {
+                let with = Inputs { symvers: vec![path.clone()], ..inputs.clone() };
+                match Gathered::read(&with, named, allowlists) {
+                    Err(GatherError::Reference(error)) => {
+                        // An image that does not tell is not broken.
+                        if !matches!(error.kind, InputErrorKind::Untold(_)) {
+                            unseen.push(format!("what the kernel exports: {error}"));
+                        }
+                    }
+                    gathered => return Ok(gathered?),
+                }
+            }
+        }
+        Ok(Gathered::read(inputs, named, allowlists)?)
+    }
+
+    /// The loaded modules, each at the number of the stored one that it is, or should be.
+    fn loaded(&self, gathered: &Gathered) -> BTreeMap<usize, (Loaded, Compared)> {
+        let shows_ids = self.running.is_some_and(Running::shows_build_ids);
+        let mut found: BTreeMap<ModuleName, (usize, Loaded, Compared, bool)> = BTreeMap::new();
+        for (index, module) in gathered.modules.iter().enumerate() {
+            let name = module.facts.name_or_of(&module.path);
+            let Some(loaded) = self.running.and_then(|running| running.modules.get(&name)) else { continue };
+            let compared = signs::compare(module, loaded, shows_ids);
+            // Of several files of a name depmod takes the one in updates/ (`depmod.d(5)`, search).
+            let is_first = signs::within(&module.path).is_some_and(|within| !within.starts_with("kernel/"));
+            let is_better = |(_, _, before, was_first): &(usize, Loaded, Compared, bool)| match (compared, before) {
+                (_, Compared::Same(_)) => false,
+                (Compared::Same(_), _) => true,
+                _ => is_first && !was_first,
+            };
+            if found.get(&name).is_none_or(is_better) {
+                found.insert(name, (index, loaded.clone(), compared, is_first));
+            }
+        }
+        found.into_values().map(|(index, loaded, compared, _)| (index, (loaded, compared))).collect()
+    }
+
+    /// The loaded modules of which no file was read: none is installed, or it can't be read, or there is no folder that one could
+    /// be in.
+    fn only_loaded(&self, gathered: &Gathered, usual: &Usual, has_tree: bool) -> Vec<OnlyLoaded> {
+        let Some(running) = self.running else { return Vec::new() };
+        let read: BTreeSet<ModuleName> =
+            gathered.modules.iter().map(|module| module.facts.name_or_of(&module.path)).collect();
+        let unread: BTreeSet<ModuleName> =
+            gathered.errors.iter().map(|error| ModuleName::from_path(&error.path)).collect();
+        let missing = running.modules.iter().filter(|(name, _)| !read.contains(*name));
+        let told = missing.map(|(name, loaded)| {
+            let why = if unread.contains(name) { Sign::Unread } else { Sign::NotStored };
+            OnlyLoaded {
+                name: name.clone(),
+                uses: running.used_by(name).cloned().collect(),
+                signs: usual.signs_of_loaded(loaded, has_tree.then_some(why)),
+                loaded: loaded.clone(),
+            }
+        });
+        told.collect()
+    }
+}
+
+/// Where the caller names nothing as the kernel's own, and its image has no keys that could tell it, what its own list says is its
+/// own counts: nobody else says anything.
+fn own_word(inputs: &Inputs, named: &Named, unseen: &mut Vec<String>) -> Option<Named> {
+    let tree = inputs.tree.as_ref().filter(|_| named.is_empty())?;
+    let image = tree.image.as_deref().map(|image| (image, tree.folder.as_path()));
+    if Keys::read(named, &[], image).is_ok_and(|keys| !keys.is_empty()) {
+        return None;
+    }
+    // A link could lead to anybody's list.
+    let is_own = |list: &str| tree.folder.join(list).symlink_metadata().is_ok_and(|meta| meta.is_file());
+    if !is_own("modules.order") || !is_own("modules.builtin") {
+        return None;
+    }
+    let named = Named { own_word: Some(tree.folder.clone()), ..named.clone() };
+    match Trust::of_places(&named) {
+        Ok(_) => {
+            unseen.push(
+                "whether the kernel's own modules are: no key tells it, and its modules.order is this system's own word \
+                 (--kernel-package, --trusted-keys)"
+                    .to_owned(),
+            );
+            Some(named)
+        }
+        Err(error) => {
+            unseen.push(format!("what the kernel's own modules are: {error}"));
+            None
+        }
+    }
+}
+
+/// Where an installed kernel's image may be.
+fn images(version: &str) -> Vec<String> {
+    let boot = ["boot/vmlinuz-", "boot/vmlinux-"].map(|image| format!("{image}{version}"));
+    let beside = ["vmlinuz", "vmlinux"].map(|image| format!("lib/modules/{version}/{image}"));
+    boot.into_iter().chain(beside).collect()
+}
+
+/// Where an installed kernel tells its exports: its headers, the table that Fedora and others install with it, its image.
+fn references(version: &str) -> Vec<String> {
+    let mut paths = vec![
+        format!("lib/modules/{version}/build/Module.symvers"),
+        format!("usr/src/linux-headers-{version}/Module.symvers"),
+        format!("usr/src/kernels/{version}/Module.symvers"),
+    ];
+    for ending in ["", ".gz", ".xz", ".zst"] {
+        paths.push(format!("lib/modules/{version}/symvers{ending}"));
+        paths.push(format!("boot/symvers-{version}{ending}"));
+    }
+    paths.extend(images(version));
+    paths
+}
