@@ -7,8 +7,7 @@ use std::path::Path;
 
 use super::root::Root;
 use super::taint::Taint;
-use crate::module::{ModuleName, build_id_of_note};
-use crate::text;
+use crate::module::build_id_of_note;
 
 /// A running kernel.
 #[derive(Debug, Default)]
@@ -17,8 +16,8 @@ pub struct Running {
     pub version: Option<String>,
     /// Its taint (`/proc/sys/kernel/tainted`).
     pub taint: Option<Taint>,
-    /// The modules that it has loaded, by name.
-    pub modules: BTreeMap<ModuleName, Loaded>,
+    /// The modules that it has loaded, by their names as they stand there: to the kernel `a-b` and `a_b` are two.
+    pub modules: BTreeMap<String, Loaded>,
     /// What can't be told of it.
     pub untold: Vec<String>,
 }
@@ -29,9 +28,11 @@ pub struct Loaded {
     /// Its size in memory, in bytes.
     pub size: Option<u64>,
     /// The modules that use it.
-    pub used_by: Vec<ModuleName>,
+    pub used_by: Vec<String>,
     /// `Live`, `Loading` or `Unloading`.
     pub state: Option<String>,
+    /// The modules that it uses.
+    pub uses: Vec<String>,
     /// Its own taint.
     pub taint: Taint,
     /// The hash of its source, where it has one.
@@ -63,6 +64,7 @@ impl Running {
         }
         running.read_folder(root);
         running.look_again(root);
+        running.turn_round();
         if running.taint.is_none() {
             running.untold.push("whether the kernel is tainted: /proc/sys/kernel/tainted can't be read".to_owned());
         }
@@ -95,11 +97,6 @@ impl Running {
             if root.resolve(folder.join("initstate")).is_none() {
                 continue;
             }
-            if text::symbol(name.as_bytes()).is_none() {
-                self.untold.push(format!("{FOLDER}: a folder that is called {name:?}"));
-                continue;
-            }
-            let name = ModuleName::new(&name);
             let line = |file: &str| root.text(folder.join(file)).map(|text| text.trim().to_owned());
             let hidden = || Loaded { missing_in: Some(LIST), ..Loaded::default() };
             let loaded = self.modules.entry(name.clone()).or_insert_with(hidden);
@@ -124,12 +121,8 @@ impl Running {
             return;
         }
         let list = root.text(LIST).unwrap_or_default();
-        let listed: BTreeMap<ModuleName, Loaded> = list.lines().filter_map(module).collect();
-        let is_there = |name: &ModuleName| {
-            // Its folder may be called by either of the two signs that are one.
-            let names = [name.to_string(), name.to_string().replace('_', "-")];
-            names.iter().any(|name| root.resolve(Path::new(FOLDER).join(name).join("initstate")).is_some())
-        };
+        let listed: BTreeMap<String, Loaded> = list.lines().filter_map(module).collect();
+        let is_there = |name: &str| root.resolve(Path::new(FOLDER).join(name).join("initstate")).is_some();
         self.modules.retain(|name, loaded| {
             let (in_list, in_folder) = (listed.contains_key(name), is_there(name));
             if loaded.missing_in.is_some() && in_list == in_folder {
@@ -145,31 +138,46 @@ impl Running {
         self.modules.values().any(|loaded| loaded.build_id.is_some())
     }
 
-    /// The modules that another one uses.
-    pub fn used_by<'r>(&'r self, name: &'r ModuleName) -> impl Iterator<Item = &'r ModuleName> {
-        self.modules.iter().filter(move |(_, loaded)| loaded.used_by.contains(name)).map(|(used, _)| used)
+    /// Says of each module which ones it uses: the kernel says of each by which ones it is used.
+    fn turn_round(&mut self) {
+        let mut uses: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (name, loaded) in &self.modules {
+            for user in &loaded.used_by {
+                uses.entry(user.clone()).or_default().push(name.clone());
+            }
+        }
+        for (name, uses) in uses {
+            if let Some(loaded) = self.modules.get_mut(&name) {
+                loaded.uses = uses;
+            }
+        }
     }
 }
 
 /// `evdi 65536 2 drm,drm_kms_helper, Live 0x0000000000000000 (OE)`
-fn module(line: &str) -> Option<(ModuleName, Loaded)> {
-    let mut fields = line.split(' ');
-    let name = fields.next().filter(|name| text::symbol(name.as_bytes()).is_some())?;
-    let size = fields.next()?.parse().ok()?;
-    let _references = fields.next()?;
+///
+/// It is read from its end: nothing keeps a blank out of a module's name.
+fn module(line: &str) -> Option<(String, Loaded)> {
+    let (line, flags) = match line.rsplit_once(" (") {
+        Some((line, flags)) => (line, flags.strip_suffix(')')?.trim_end_matches(['+', '-'])),
+        None => (line, ""),
+    };
+    let mut fields = line.rsplitn(6, ' ');
+    let _address = fields.next()?;
+    let state = fields.next()?.to_owned();
     // `[permanent]` stands among the users of one that can't be unloaded.
     let users = fields.next()?.split(',').filter(|user| !matches!(*user, "" | "-") && !user.starts_with('['));
-    let state = fields.next()?.to_owned();
-    let _address = fields.next()?;
-    let flags = fields.next().unwrap_or_default().trim_matches(['(', ')']).trim_end_matches(['+', '-']);
+    let _references = fields.next()?;
+    let size = fields.next()?.parse().ok()?;
+    let name = fields.next().filter(|name| !name.is_empty())?;
     let loaded = Loaded {
         size: Some(size),
-        used_by: users.map(ModuleName::new).collect(),
+        used_by: users.map(str::to_owned).collect(),
         state: Some(state),
         taint: Taint::of_letters(flags),
         ..Loaded::default()
     };
-    Some((ModuleName::new(name), loaded))
+    Some((name.to_owned(), loaded))
 }
 
 fn is_digits(text: &str) -> bool {
@@ -215,16 +223,16 @@ mod tests {
         let running = Running::read(&root).unwrap();
         assert_eq!(running.version.as_deref(), Some("6.1.0-57-amd64"));
         assert_eq!(running.taint.as_ref().unwrap().letters(), "OE");
-        let of = |name: &str| &running.modules[&ModuleName::new(name)];
+        let of = |name: &str| &running.modules[name];
         assert_eq!(running.modules.len(), 4, "{running:?}");
         assert_eq!(of("evdi").build_id.as_deref(), Some("deadbeef"));
         assert_eq!(of("evdi").srcversion.as_deref(), Some("0123456789ABCDEF01234567"));
         assert_eq!((of("evdi").taint.letters().as_str(), of("evdi").missing_in), ("OE", None));
         assert_eq!(of("hidden").missing_in, Some("/proc/modules"));
         assert_eq!(of("kms_x").missing_in, Some("/sys/module"));
-        assert_eq!(of("drm").used_by, [ModuleName::new("evdi"), ModuleName::new("kms_x")]);
+        assert_eq!(of("drm").used_by, ["evdi", "kms-x"]);
         assert!(of("kms_x").used_by.is_empty() && of("kms_x").taint.is_empty());
-        assert_eq!(running.used_by(&ModuleName::new("evdi")).count(), 1);
+        assert_eq!(of("evdi").uses, ["drm"]);
         assert_eq!(running.untold, ["/proc/modules: 1 lines that are not of a module"]);
     }
 

@@ -30,7 +30,7 @@ use crate::module::ModuleName;
 use crate::text;
 use crate::trust::{Keys, Named, Trust};
 use owner::{Built, Owners};
-use signs::Usual;
+use signs::{Stored, Usual};
 
 /// What was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,12 +99,10 @@ impl About {
 /// A module that is loaded and not stored: what it gets at can't be known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OnlyLoaded {
-    /// Its name.
-    pub name: ModuleName,
-    /// What the kernel says of it.
+    /// Its name, as the kernel has it.
+    pub name: String,
+    /// What the kernel says of it; through the modules that it uses it may get at something.
     pub loaded: Loaded,
-    /// The modules that it uses: through these it may get at something.
-    pub uses: Vec<ModuleName>,
     /// By what it is taken to be from elsewhere.
     pub signs: Vec<Sign>,
 }
@@ -148,14 +146,16 @@ impl Audit {
     ) -> Result<Self, AuditError> {
         let root = Root::new(folder).map_err(|error| AuditError::Root { folder: folder.to_owned(), error })?;
         let running = Running::read(&root);
-        let (installed, runs) = (root.kernels(), running.as_ref().and_then(|running| running.version.clone()));
+        let own_name = |version: &String| root.own_name(version);
+        let runs = running.as_ref().and_then(|running| running.version.as_ref()).map(own_name);
+        let (installed, versions) = (root.kernels(), versions.iter().map(own_name).collect::<Vec<_>>());
         for version in versions.iter().filter(|version| !installed.contains(version)) {
             if runs.as_ref() != Some(version) {
                 let (version, installed) = (version.clone(), installed.join(", "));
                 return Err(AuditError::NoKernel { version, installed });
             }
         }
-        let chosen: Vec<String> = match (versions, runs.clone()) {
+        let chosen: Vec<String> = match (versions.as_slice(), runs.clone()) {
             ([], Some(runs)) => vec![runs],
             ([], None) => installed.clone(),
             (versions, _) => versions.to_vec(),
@@ -218,15 +218,16 @@ impl Audit {
             None => Owner::Unknown,
         };
         let owners: Vec<Owner> = gathered.sources.iter().map(owner).collect();
-        let modules: Vec<(&Candidate, &Owner)> = gathered.modules.iter().zip(&owners).collect();
-        let usual = Usual::of(&modules, None);
-        let about = |(module, owner): (&Candidate, &Owner)| About {
-            signs: usual.signs(module, owner, None),
-            owner: owner.clone(),
+        let stored = stored(&gathered, &owners, &|real| real.to_owned());
+        let usual = Usual::of(&stored, None);
+        let unseen = usual.silent();
+        let about = |stored: &Stored<'_>| About {
+            signs: usual.signs(stored, None),
+            owner: stored.owner.clone(),
             loaded: None,
             source: None,
         };
-        let mut about: Vec<About> = modules.into_iter().map(about).collect();
+        let mut about: Vec<About> = stored.iter().map(about).collect();
         add_sources(&gathered, None, &mut about);
         let kernel = Kernel {
             version: None,
@@ -235,7 +236,7 @@ impl Audit {
             about,
             only_loaded: Vec::new(),
             built_in: None,
-            unseen: Vec::new(),
+            unseen,
         };
         Ok(Self { scope: Scope::Inputs, running: None, kernels: vec![kernel], unseen: Vec::new() })
     }
@@ -249,6 +250,17 @@ fn add_sources(gathered: &Gathered, root: Option<&Root>, about: &mut [About]) {
             about.source = Some(SourceLicences::of(&sources, root, &about.owner));
         }
     }
+}
+
+/// What is loaded, beside what is stored.
+#[derive(Default)]
+struct Matched {
+    /// The loaded modules, each at the number of the stored one that it is, or should be.
+    found: BTreeMap<usize, (Loaded, Compared)>,
+    /// The names of those of which nothing tells whether they are.
+    untold: Vec<String>,
+    /// Those for which there is none, by their names.
+    left: Vec<(String, Loaded)>,
 }
 
 /// What all kernels of a system share.
@@ -269,7 +281,8 @@ impl System<'_> {
     ) -> Result<Kernel, AuditError> {
         let root = self.root;
         let mut unseen = Vec::new();
-        let folder = root.modules(version);
+        let mut folders = root.folders(version).into_iter();
+        let folder = folders.next();
         let resolve = |path: &Path| root.resolve(path);
         let called = Path::new("/lib/modules").join(version);
         let found = folder.map(|folder| Installed::find(&folder, &called, &resolve, &|real| root.inner(real)));
@@ -279,7 +292,12 @@ impl System<'_> {
                  lib/modules/{version}"
             ));
         }
-        let (tree, errors) = found.unzip();
+        let (mut tree, mut errors) = found.unzip();
+        for folder in folders {
+            let (more, wrong) = Installed::find(&folder, &root.inner(&folder), &resolve, &|real| root.inner(real));
+            tree.get_or_insert_default().modules.extend(more.modules);
+            errors.get_or_insert_default().extend(wrong);
+        }
         let has_tree = tree.is_some();
         let tree = tree.map(|tree| Installed { image: root.file(&images(version)), ..tree });
         let inputs = Inputs { tree, ..inputs.clone() };
@@ -295,19 +313,25 @@ impl System<'_> {
             self.owners.of(&module.path, &real, &name, &built)
         };
         let owners: Vec<Owner> = gathered.modules.iter().zip(&gathered.sources).map(owner).collect();
-        let modules: Vec<(&Candidate, &Owner)> = gathered.modules.iter().zip(&owners).collect();
+        let stored = stored(&gathered, &owners, &|real| root.inner(real));
         let of_kernel = |file: &str| format!("lib/modules/{version}/{file}");
-        let usual = Usual::of(&modules, root.text(of_kernel("modules.order")).as_deref());
+        let usual = Usual::of(&stored, root.text(of_kernel("modules.order")).as_deref());
         unseen.extend(usual.silent());
-        let mut loaded = self.loaded(&gathered);
-        let about = modules.iter().enumerate().map(|(index, (module, owner))| {
+        let Matched { found: mut loaded, untold, left } = self.loaded(&stored);
+        if !untold.is_empty() {
+            unseen.push(format!(
+                "whether these are loaded as they are stored, which nothing tells: {}",
+                text::list(&untold)
+            ));
+        }
+        let about = stored.iter().enumerate().map(|(index, stored)| {
             let loaded = loaded.remove(&index);
             let told = loaded.as_ref().map(|(loaded, compared)| (loaded, *compared));
-            About { signs: usual.signs(module, owner, told), owner: (*owner).clone(), loaded, source: None }
+            About { signs: usual.signs(stored, told), owner: stored.owner.clone(), loaded, source: None }
         });
         let mut about: Vec<About> = about.collect();
         add_sources(&gathered, Some(root), &mut about);
-        let only_loaded = self.only_loaded(&gathered, &usual, has_tree);
+        let only_loaded = only_loaded(left, &gathered, &usual, has_tree);
         let configs = [format!("boot/config-{version}"), of_kernel("config")];
         let config = configs.iter().find_map(|path| root.text(path)).or_else(|| self.own_config());
         let list = root.text(of_kernel("modules.builtin"));
@@ -359,48 +383,62 @@ impl System<'_> {
         Ok(Gathered::read(inputs, named, allowlists)?)
     }
 
-    /// The loaded modules, each at the number of the stored one that it is, or should be.
-    fn loaded(&self, gathered: &Gathered) -> BTreeMap<usize, (Loaded, Compared)> {
-        let shows_ids = self.running.is_some_and(Running::shows_build_ids);
-        let mut found: BTreeMap<ModuleName, (usize, Loaded, Compared, bool)> = BTreeMap::new();
-        for (index, module) in gathered.modules.iter().enumerate() {
-            let name = module.facts.name_or_of(&module.path);
-            let Some(loaded) = self.running.and_then(|running| running.modules.get(&name)) else { continue };
-            let compared = signs::compare(module, loaded, shows_ids);
-            // Of several files of a name depmod takes the one in updates/ (`depmod.d(5)`, search).
-            let is_first = signs::within(&module.path).is_some_and(|within| !within.starts_with("kernel/"));
-            let is_better = |(_, _, before, was_first): &(usize, Loaded, Compared, bool)| match (compared, before) {
-                (_, Compared::Same(_)) => false,
-                (Compared::Same(_), _) => true,
-                _ => is_first && !was_first,
-            };
-            if found.get(&name).is_none_or(is_better) {
-                found.insert(name, (index, loaded.clone(), compared, is_first));
+    /// Finds the stored modules that the loaded ones are.
+    fn loaded(&self, stored: &[Stored<'_>]) -> Matched {
+        let mut matched = Matched::default();
+        let Some(running) = self.running else { return matched };
+        let shows_ids = running.shows_build_ids();
+        let mut by_name: BTreeMap<ModuleName, Vec<usize>> = BTreeMap::new();
+        for (index, Stored { module, .. }) in stored.iter().enumerate() {
+            by_name.entry(module.facts.name_or_of(&module.path)).or_default().push(index);
+        }
+        let mut all: Vec<(&String, &Loaded)> = running.modules.iter().collect();
+        // Of two that differ in `-` and `_` alone, the one that is called as files are comes first.
+        all.sort_by_key(|(name, _)| (name.contains('-'), *name));
+        for (name, loaded) in all {
+            let candidates = by_name.get(&ModuleName::new(name)).into_iter().flatten();
+            let free = candidates.filter(|index| !matched.found.contains_key(*index)).filter_map(|&index| {
+                let stored = stored.get(index)?;
+                let compared = signs::compare(stored.module, loaded, shows_ids);
+                // Of several files of a name depmod takes the one in updates/ (`depmod.d(5)`, search).
+                let is_kernels = signs::within(&stored.place).is_some_and(|within| within.starts_with("kernel/"));
+                Some((!matches!(compared, Compared::Same(_)), is_kernels, index, compared))
+            });
+            match free.min_by_key(|(differs, is_kernels, index, _)| (*differs, *is_kernels, *index)) {
+                Some((.., index, compared)) => {
+                    if compared == Compared::Untold {
+                        matched.untold.push(name.clone());
+                    }
+                    matched.found.insert(index, (loaded.clone(), compared));
+                }
+                None => matched.left.push((name.clone(), loaded.clone())),
             }
         }
-        found.into_values().map(|(index, loaded, compared, _)| (index, (loaded, compared))).collect()
+        matched.left.sort_by(|(a, _), (b, _)| a.cmp(b));
+        matched
     }
+}
 
-    /// The loaded modules of which no file was read: none is installed, or it can't be read, or there is no folder that one could
-    /// be in.
-    fn only_loaded(&self, gathered: &Gathered, usual: &Usual, has_tree: bool) -> Vec<OnlyLoaded> {
-        let Some(running) = self.running else { return Vec::new() };
-        let read: BTreeSet<ModuleName> =
-            gathered.modules.iter().map(|module| module.facts.name_or_of(&module.path)).collect();
-        let unread: BTreeSet<ModuleName> =
-            gathered.errors.iter().map(|error| ModuleName::from_path(&error.path)).collect();
-        let missing = running.modules.iter().filter(|(name, _)| !read.contains(*name));
-        let told = missing.map(|(name, loaded)| {
-            let why = if unread.contains(name) { Sign::Unread } else { Sign::NotStored };
-            OnlyLoaded {
-                name: name.clone(),
-                uses: running.used_by(name).cloned().collect(),
-                signs: usual.signs_of_loaded(loaded, has_tree.then_some(why)),
-                loaded: loaded.clone(),
-            }
-        });
-        told.collect()
-    }
+/// The loaded modules of which no file was read: none is installed, or it can't be read, or there is no folder that one could be in.
+fn only_loaded(left: Vec<(String, Loaded)>, gathered: &Gathered, usual: &Usual, has_tree: bool) -> Vec<OnlyLoaded> {
+    let unread: BTreeSet<ModuleName> = gathered.errors.iter().map(|error| ModuleName::from_path(&error.path)).collect();
+    let told = left.into_iter().map(|(name, loaded)| {
+        let why = if unread.contains(&ModuleName::new(&name)) { Sign::Unread } else { Sign::NotStored };
+        OnlyLoaded { name, signs: usual.signs_of_loaded(&loaded, has_tree.then_some(why)), loaded }
+    });
+    told.collect()
+}
+
+/// The modules, each with the path by which it is installed: its own in the report, or else that of its file.
+fn stored<'g>(gathered: &'g Gathered, owners: &'g [Owner], inner: &dyn Fn(&Path) -> PathBuf) -> Vec<Stored<'g>> {
+    let place = |module: &Candidate, source: &Source| match source {
+        Source::File(file) if signs::within(&module.path).is_none() => {
+            inner(&file.canonicalize().unwrap_or_else(|_| file.clone())).display().to_string()
+        }
+        Source::File(_) | Source::Package(_) => module.path.clone(),
+    };
+    let modules = gathered.modules.iter().zip(&gathered.sources).zip(owners);
+    modules.map(|((module, source), owner)| Stored { module, owner, place: place(module, source) }).collect()
 }
 
 /// Where the caller names nothing as the kernel's own, and its image has no keys that could tell it, what its own list says is its

@@ -83,8 +83,12 @@ const ASKED: [&str; 2] = ["/lib/modules/", "/usr/src/"];
 /// Where the databases of rpm are.
 const RPM: [&str; 2] = ["var/lib/rpm", "usr/lib/sysimage/rpm"];
 
-/// How their files begin, by the kind of database: that of `SQLite` with its journals, rpm's own with its index, Berkeley DB.
-const RPM_FILES: [&str; 3] = ["rpmdb.sqlite", "Packages", "Index.db"];
+/// Their files, by the kind of database: that of `SQLite` with its journals, rpm's own with its index, Berkeley DB.
+const RPM_FILES: [&str; 6] =
+    ["rpmdb.sqlite", "rpmdb.sqlite-wal", "rpmdb.sqlite-shm", "Packages.db", "Index.db", "Packages"];
+
+/// Largest database that is copied, in bytes: that of a whole distribution has a tenth of it.
+const RPM_BYTES: u64 = 2 << 30;
 
 /// How long rpm may take: it lists a whole system in a few seconds.
 const RPM_PATIENCE: Duration = Duration::from_mins(2);
@@ -134,16 +138,11 @@ impl Owners {
 
     /// Asks rpm, which alone reads all its kinds of databases. It is given a copy: it writes where it reads.
     fn read_rpm(&mut self, root: &Root) {
-        let mut files = RPM.iter().flat_map(|folder| {
-            let names = root.names(folder);
-            let is_its = |name: &String| RPM_FILES.iter().any(|file| name.starts_with(file));
-            names
-                .into_iter()
-                .filter(is_its)
-                .filter_map(move |name| root.file(&[format!("{folder}/{name}")]).zip(Some(name)))
-        });
-        let Some(first) = files.next() else { return };
-        let files = std::iter::once(first).chain(files);
+        let of = |folder: &str| -> Vec<(PathBuf, &str)> {
+            let files = RPM_FILES.iter().filter_map(|name| Some((root.file(&[format!("{folder}/{name}")])?, *name)));
+            files.collect()
+        };
+        let Some(files) = RPM.iter().map(|folder| of(folder)).find(|files| !files.is_empty()) else { return };
         match asked_of_rpm(files) {
             Ok(listed) => self.add_rpm(&listed),
             Err(error) => self.untold.push(format!("which package has a module: rpm: {error}")),
@@ -190,11 +189,15 @@ impl Owners {
 
 /// What rpm says of a copy of its database: a line a file. The database is whoever's system it is of, so that it may neither take long
 /// nor say much.
-fn asked_of_rpm(files: impl Iterator<Item = (PathBuf, String)>) -> io::Result<String> {
+fn asked_of_rpm(files: Vec<(PathBuf, &str)>) -> io::Result<String> {
     let copy = tempfile::tempdir()?;
+    let mut left = RPM_BYTES;
     for (real, name) in files {
-        let mut from = door::file(&real).map_err(io::Error::other)?.0.take(limits::PACKAGE_BYTES);
-        io::copy(&mut from, &mut File::create(copy.path().join(name))?)?;
+        let mut from = door::file(&real).map_err(io::Error::other)?.0.take(left);
+        left -= io::copy(&mut from, &mut File::create(copy.path().join(name))?)?;
+        if left == 0 {
+            return Err(io::Error::other("its database is larger than any system's"));
+        }
     }
     let mut rpm = Command::new("rpm")
         .arg("--dbpath")

@@ -92,29 +92,71 @@ impl Root {
         names
     }
 
-    /// The versions of the kernels whose modules are installed; of several names of one folder the first.
+    /// The versions of the kernels whose modules are installed, each by the name of its own folder, to which links may lead.
     #[must_use]
     pub fn kernels(&self) -> Vec<String> {
-        let mut versions: Vec<String> = TREES.iter().flat_map(|tree| self.names(tree)).collect();
+        let names = TREES.iter().flat_map(|tree| self.names(tree));
+        let mut versions: Vec<String> =
+            names.filter(|name| !self.folders(name).is_empty()).map(|name| self.own_name(&name)).collect();
         versions.sort();
         versions.dedup();
         let mut seen = HashSet::new();
-        versions.retain(|version| self.modules(version).is_some_and(|folder| seen.insert(folder)));
+        versions.retain(|version| self.folders(version).first().is_some_and(|folder| seen.insert(folder.clone())));
         versions
     }
 
-    /// The folder of a kernel's modules.
+    /// The name by which a kernel's modules are installed, where this one is that of a link to it in the same place.
     #[must_use]
-    pub fn modules(&self, version: &str) -> Option<PathBuf> {
+    pub fn own_name(&self, version: &str) -> String {
+        let mut name = version.to_owned();
+        for _ in 0..LINKS {
+            match TREES.iter().find_map(|tree| self.links_to(&self.resolve(tree)?, &name)) {
+                Some(next) => name = next,
+                None => break,
+            }
+        }
+        name
+    }
+
+    /// The name of what a link in a folder leads to, if that is in the same folder.
+    fn links_to(&self, folder: &Path, name: &str) -> Option<String> {
+        let target = fs::read_link(folder.join(name)).ok()?;
+        let above = target.parent().unwrap_or(Path::new(""));
+        let is_beside = if above.is_absolute() {
+            self.resolve(above).as_deref() == Some(folder)
+        } else {
+            matches!(above.to_str(), Some("" | "."))
+        };
+        Some(target.file_name().filter(|_| is_beside)?.to_str()?.to_owned())
+    }
+
+    /// The folders of a kernel's modules, each once: mostly there is one.
+    #[must_use]
+    pub fn folders(&self, version: &str) -> Vec<PathBuf> {
         // Who is asked for `..` or `a/b` has no such kernel.
-        let is_name = !version.contains('/') && !matches!(version, "" | "." | "..");
-        let folders = TREES.iter().filter(|_| is_name).filter_map(|tree| self.resolve(Path::new(tree).join(version)));
-        folders.into_iter().find(|folder| folder.is_dir())
+        if version.contains('/') || matches!(version, "" | "." | "..") {
+            return Vec::new();
+        }
+        let mut folders: Vec<PathBuf> = Vec::new();
+        for folder in TREES.iter().filter_map(|tree| self.resolve(Path::new(tree).join(version))) {
+            if folder.is_dir() && !folders.contains(&folder) {
+                folders.push(folder);
+            }
+        }
+        folders
     }
 }
 
-/// Where modules are installed: the second where the first is no link to it.
-const TREES: [&str; 2] = ["lib/modules", "usr/lib/modules"];
+/// Links that are followed from one name of a kernel to the next.
+const LINKS: usize = 8;
+
+/// Where modules are installed: the second where the first is no link to it, the others by NixOS.
+const TREES: [&str; 4] = [
+    "lib/modules",
+    "usr/lib/modules",
+    "run/booted-system/kernel-modules/lib/modules",
+    "run/current-system/kernel-modules/lib/modules",
+];
 
 #[cfg(test)]
 mod tests {
@@ -133,11 +175,13 @@ mod tests {
         symlink("/etc/hostname", root.folder().join("a")).unwrap();
         symlink("../../../../../etc/hostname", root.folder().join("b")).unwrap();
         assert_eq!(root.kernels(), ["6.1"]);
-        assert_eq!(root.modules("6.1"), Some(root.folder().join("usr/lib/modules/6.1")));
+        assert_eq!(root.folders("6.1"), [root.folder().join("usr/lib/modules/6.1")]);
+        symlink("6.1", root.folder().join("usr/lib/modules/0")).unwrap();
+        assert_eq!((root.kernels(), root.own_name("0")), (vec!["6.1".to_owned()], "6.1".to_owned()));
         assert_eq!(root.text("a").as_deref(), Some("inner"));
         assert_eq!(root.text("/b").as_deref(), Some("inner"));
         assert_eq!(root.inner(&root.folder().join("etc/x")), Path::new("/etc/x"));
-        assert!(root.resolve("none").is_none() && root.modules("6.2").is_none());
+        assert!(root.resolve("none").is_none() && root.folders("6.2").is_empty());
         assert!(Root::new(&root.folder().join("etc/hostname")).is_err());
         assert!(matches!(root.read("etc"), Err(InputErrorKind::NotAFile(_))));
     }

@@ -28,6 +28,8 @@ pub enum Sign {
     Unsigned,
     /// Somebody else signed it than the kernel's own modules.
     SignedByOthers(String),
+    /// It names who signed the kernel's own modules, and no key proves that it was: a name can be copied.
+    Unproven(String),
     /// The signature is not of what it holds.
     BrokenSignature,
     /// No package has it, and one has the kernel's own.
@@ -63,6 +65,7 @@ impl Sign {
             Self::NoIntree => "no-intree",
             Self::Unsigned => "unsigned",
             Self::SignedByOthers(_) => "signed-by-others",
+            Self::Unproven(_) => "unproven-signature",
             Self::BrokenSignature => "broken-signature",
             Self::NoPackage => "no-package",
             Self::Dkms => "dkms",
@@ -84,6 +87,9 @@ impl fmt::Display for Sign {
             Self::NoIntree => f.write_str("it does not say intree"),
             Self::Unsigned => f.write_str("it is not signed, and the kernel's own are"),
             Self::SignedByOthers(who) => write!(f, "{who} signed it, and not who signed the kernel's own"),
+            Self::Unproven(who) => {
+                write!(f, "its signature names {who}, which none of the keys proves that prove the others")
+            }
             Self::BrokenSignature => f.write_str("its signature is not of what it holds"),
             Self::NoPackage => f.write_str("no package has it, and one has the kernel's own"),
             Self::Dkms => f.write_str("DKMS built it"),
@@ -131,7 +137,21 @@ pub(super) fn compare(stored: &Candidate, loaded: &Loaded, shows_ids: bool) -> C
     }
 }
 
+/// A module that is stored.
+#[derive(Debug)]
+pub(super) struct Stored<'m> {
+    pub(super) module: &'m Candidate,
+    pub(super) owner: &'m Owner,
+    /// The path by which it is installed.
+    pub(super) place: String,
+}
+
+/// Who signed, by the signature's word: the issuer of the key and its number.
+type Who = (Option<Box<str>>, Box<str>);
+
 /// What is usual among the modules that are where a kernel installs its own.
+///
+/// Where the kernel's list is there, these are what it lists: what somebody puts beside them, however much, decides nothing.
 #[derive(Debug, Default)]
 pub(super) struct Usual {
     /// The kernel's list, without endings; empty if there is none that is of these modules.
@@ -141,11 +161,25 @@ pub(super) struct Usual {
     /// What there is more than one file for.
     twice: BTreeSet<String>,
     /// Who signed most of them.
-    signer: Option<Box<str>>,
+    signer: Option<Who>,
+    /// Whether keys prove who signed them.
+    is_verified: bool,
     /// Whether packages have most of them.
     packaged: bool,
-    /// Whether there are any.
-    is_there: bool,
+    /// Where they are.
+    layout: Layout,
+}
+
+/// Where a kernel has its own modules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Layout {
+    /// There are none.
+    #[default]
+    None,
+    /// In `kernel/`.
+    Kernel,
+    /// In no folder of their own, as `OpenWrt` installs them.
+    Flat,
 }
 
 /// A path within `lib/modules/VERSION`, if it is of a module that is installed there.
@@ -156,54 +190,70 @@ pub(super) fn within(path: &str) -> Option<&str> {
     path.get(start..)?.split_once('/').map(|(_, within)| within)
 }
 
-fn is_kernels_place(path: &str) -> bool {
-    within(path).is_some_and(|within| within.starts_with("kernel/"))
+fn is_kernels_place(within: &str, layout: Layout) -> bool {
+    within.starts_with("kernel/") || (layout == Layout::Flat && !within.contains('/'))
 }
 
 fn signers(module: &Candidate) -> Option<&[Signer]> {
     module.facts.signature.as_ref()?.signers.as_deref().ok()
 }
 
+fn who(signer: &Signer) -> Who {
+    (signer.issuer.clone(), signer.key.clone())
+}
+
+fn is_valid(module: &Candidate) -> bool {
+    matches!(module.signature, Some(Verdict::Valid { .. }))
+}
+
 impl Usual {
-    /// Looks at all modules of a kernel, each with who has it; `order` is its list of what was built (`modules.order`).
+    /// Looks at all modules of a kernel; `order` is its list of what was built (`modules.order`).
     #[must_use]
-    pub(super) fn of(modules: &[(&Candidate, &Owner)], order: Option<&str>) -> Self {
-        let own: Vec<_> = modules.iter().filter(|(module, _)| is_kernels_place(&module.path)).collect();
-        let most = |count: usize| count * 2 > own.len();
+    pub(super) fn of(modules: &[Stored<'_>], order: Option<&str>) -> Self {
+        let paths = || modules.iter().filter_map(|stored| Some((within(&stored.place)?, stored)));
+        let layout = if paths().any(|(path, _)| path.starts_with("kernel/")) { Layout::Kernel } else { Layout::Flat };
+        let own: Vec<_> = paths().filter(|(path, _)| is_kernels_place(path, layout)).collect();
         let listed: BTreeSet<String> =
             order.unwrap_or_default().lines().map(|line| without_ending(line.trim()).to_owned()).collect();
-        let is_listed =
-            |module: &Candidate| within(&module.path).is_some_and(|path| listed.contains(without_ending(path)));
-        let mut keys: BTreeMap<&str, usize> = BTreeMap::new();
-        for signer in own.iter().filter_map(|(module, _)| signers(module)?.first()) {
-            *keys.entry(&signer.key).or_default() += 1;
-        }
-        let signer = keys.into_iter().max_by_key(|(_, count)| *count).filter(|(_, count)| most(*count));
-        let packaged = own.iter().filter(|(_, owner)| matches!(owner, Owner::Package(_))).count();
-        let is_list = most(own.iter().filter(|(module, _)| is_listed(module)).count());
-        let (mut stems, mut twice) = (BTreeSet::new(), BTreeSet::new());
-        for stem in modules.iter().filter_map(|(module, _)| within(&module.path).map(without_ending)) {
+        let (mut stems, mut twice, mut on_list) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
+        for (path, stored) in paths() {
+            let stem = without_ending(path);
             if !stems.insert(stem) {
                 twice.insert(stem.to_owned());
+            } else if listed.contains(stem) {
+                on_list.push(stored);
             }
         }
+        // Of a list that is of another kernel hardly anything is here.
+        let is_list = on_list.len() * 2 > listed.len() || on_list.len() * 4 > own.len();
+        let usual = if is_list { on_list } else { own.iter().map(|(_, stored)| *stored).collect() };
+        let of = |count: usize, part: usize| count * part > usual.len();
+        let mut keys: BTreeMap<Who, usize> = BTreeMap::new();
+        for signer in usual.iter().filter_map(|stored| signers(stored.module)?.first()) {
+            *keys.entry(who(signer)).or_default() += 1;
+        }
+        let signer = keys.into_iter().max_by_key(|(_, count)| *count).filter(|(_, count)| of(*count, 2));
+        let packaged = usual.iter().filter(|stored| matches!(stored.owner, Owner::Package(_))).count();
         Self {
             twice,
             stored: stems.into_iter().map(str::to_owned).collect(),
-            is_there: !own.is_empty(),
-            signer: signer.map(|(key, _)| key.into()),
-            packaged: most(packaged),
+            layout: if usual.is_empty() { Layout::None } else { layout },
+            signer: signer.map(|(who, _)| who),
+            // Nobody else can make one of these, so that a part of them is enough.
+            is_verified: of(usual.iter().filter(|stored| is_valid(stored.module)).count(), 4),
+            packaged: of(packaged, 2),
             listed: if is_list { listed } else { BTreeSet::new() },
         }
     }
 
     /// What of a stored module is not as it is with the others.
     #[must_use]
-    pub(super) fn signs(&self, module: &Candidate, owner: &Owner, loaded: Option<(&Loaded, Compared)>) -> Vec<Sign> {
+    pub(super) fn signs(&self, stored: &Stored<'_>, loaded: Option<(&Loaded, Compared)>) -> Vec<Sign> {
+        let Stored { module, owner, place } = stored;
         let mut signs = Vec::new();
-        if let Some(within) = within(&module.path) {
+        if let Some(within) = within(place) {
             let (folder, stem) = (within.rsplit_once('/').map_or(".", |(folder, _)| folder), without_ending(within));
-            if !is_kernels_place(&module.path) {
+            if !is_kernels_place(within, self.layout) {
                 signs.extend((!self.was_moved(module, stem)).then(|| Sign::Place(folder.to_owned())));
             } else if !self.listed.is_empty() && !self.listed.contains(stem) {
                 signs.push(Sign::NotListed);
@@ -213,16 +263,7 @@ impl Usual {
         if !module.facts.claims_intree() {
             signs.push(Sign::NoIntree);
         }
-        match (&module.signature, signers(module)) {
-            (Some(Verdict::Broken { .. }), _) => signs.push(Sign::BrokenSignature),
-            _ if self.signer.is_none() => {}
-            (_, None | Some([])) => signs.push(Sign::Unsigned),
-            (Some(Verdict::Valid { .. }), _) => {}
-            (_, Some(signers)) => {
-                let others = signers.iter().find(|signer| Some(&signer.key) != self.signer.as_ref());
-                signs.extend(others.map(|signer| Sign::SignedByOthers(named(signer))));
-            }
-        }
+        signs.extend(self.signature(module));
         match owner {
             Owner::Dkms { .. } => signs.push(Sign::Dkms),
             Owner::Nobody if self.packaged => signs.push(Sign::NoPackage),
@@ -238,31 +279,50 @@ impl Usual {
         signs
     }
 
+    /// What of a signature is not as it is with the others. Where keys prove those, only what they prove is as usual.
+    fn signature(&self, module: &Candidate) -> Option<Sign> {
+        let is_usual = |signer: &Signer| self.signer.as_ref().is_some_and(|usual| *usual == who(signer));
+        match (&module.signature, signers(module)) {
+            (Some(Verdict::Broken { .. }), _) => Some(Sign::BrokenSignature),
+            (Some(Verdict::Valid { .. }), _) => None,
+            _ if self.signer.is_none() && !self.is_verified => None,
+            (_, None | Some([])) => Some(Sign::Unsigned),
+            (_, Some(all @ [first, ..])) => match all.iter().find(|signer| !is_usual(signer)) {
+                Some(other) => Some(Sign::SignedByOthers(named(other))),
+                None => self.is_verified.then(|| Sign::Unproven(named(first))),
+            },
+        }
+    }
+
     /// Whether it is one of the kernel's own that was installed elsewhere, as RHEL's kernel-modules-extra are: the list has it in
-    /// `kernel/`, nothing is there, and who signed the others signed it.
+    /// `kernel/`, nothing is there, and a key proves who signed it.
     fn was_moved(&self, module: &Candidate, stem: &str) -> bool {
         let Some((_, rest)) = stem.split_once('/') else { return false };
         let place = format!("kernel/{rest}");
-        let is_usual = |signer: &Signer| Some(&signer.key) == self.signer.as_ref();
-        let is_signed = signers(module).is_some_and(|all| !all.is_empty() && all.iter().all(is_usual));
-        self.listed.contains(&place) && !self.stored.contains(&place) && is_signed
+        self.listed.contains(&place) && !self.stored.contains(&place) && is_valid(module)
     }
 
     /// Which signs can't speak, because the kernel's own modules do not have what others lack.
     #[must_use]
     pub(super) fn silent(&self) -> Vec<String> {
-        let mut silent = Vec::new();
-        let mut add =
-            |is_silent: bool, says: &str| silent.extend((self.is_there && is_silent).then(|| says.to_owned()));
-        add(
-            self.signer.is_none(),
-            "by its signature whether a module is from elsewhere: most of those in kernel/ are not signed by one key",
-        );
-        add(
-            self.listed.is_empty(),
-            "by the kernel's list whether a module is from elsewhere: there is no modules.order that lists most of those in kernel/",
-        );
-        silent
+        let (is_there, is_signed) = (self.layout != Layout::None, self.signer.is_some() || self.is_verified);
+        let silent = [
+            (!is_there, "by their places whether modules are from elsewhere: none is in a kernel's own folder"),
+            (
+                is_there && !is_signed,
+                "by its signature whether a module is from elsewhere: most of the kernel's own are not signed by one key",
+            ),
+            (
+                is_signed && !self.is_verified,
+                "whether the modules hold what was signed: there is no key that could tell (--trusted-keys), and the signers' \
+                 names are what the modules say",
+            ),
+            (
+                is_there && self.listed.is_empty(),
+                "by the kernel's list whether a module is from elsewhere: there is no modules.order that is of these modules",
+            ),
+        ];
+        silent.into_iter().filter(|(is_silent, _)| *is_silent).map(|(_, says)| says.to_owned()).collect()
     }
 
     /// What is said of a module that is loaded and of which no file was read; `first` says why, where there is something to say.
@@ -274,7 +334,10 @@ impl Usual {
 
     /// The taint of a module, if it is one that the kernel's own do not have: where these are not signed, all are marked for that.
     fn taint(&self, taint: &Taint) -> Option<Taint> {
-        let is_sign = taint.has('P') || taint.has('O') || taint.has('F') || (taint.has('E') && self.signer.is_some());
+        let is_sign = taint.has('P')
+            || taint.has('O')
+            || taint.has('F')
+            || (taint.has('E') && (self.signer.is_some() || self.is_verified));
         is_sign.then(|| taint.clone())
     }
 }
@@ -295,7 +358,7 @@ mod tests {
         assert_eq!(within("/lib/modules/6.1/updates/dkms/a.ko"), Some("updates/dkms/a.ko"));
         assert_eq!(within("x.deb!./usr/lib/modules/6.1/kernel/a.ko"), Some("kernel/a.ko"));
         assert_eq!(within("lib/modules/a.ko"), None);
-        assert!(is_kernels_place("/lib/modules/6.1/kernel/a.ko"));
-        assert!(!is_kernels_place("/lib/modules/6.1/a.ko") && !is_kernels_place("kernel/a.ko"));
+        assert!(is_kernels_place("kernel/a.ko", Layout::Kernel) && is_kernels_place("a.ko", Layout::Flat));
+        assert!(!is_kernels_place("a.ko", Layout::Kernel) && !is_kernels_place("updates/a.ko", Layout::Flat));
     }
 }

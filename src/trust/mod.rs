@@ -107,14 +107,15 @@ impl Keys {
             found.keys.extend(keys::read(path).map_err(|error| failed(path, error))?);
             found.sources.push(Source::new(path, SourceKind::Keys, true));
         }
-        if named.is_empty() {
-            let installed = installed.map(|(image, folder)| (image.to_owned(), folder.to_owned()));
-            for (path, folder) in beside::images(inputs).into_iter().chain(installed) {
-                // One that can't be read, or holds no key, proves nothing; that is said where a proof is missing.
-                let Ok(keys) = keys::read_image(&path) else { continue };
-                found.keys.extend(keys.into_iter().map(|key| key.within(&folder)));
-                found.sources.push(Source::new(&path, SourceKind::Keys, false));
-            }
+        let beside = if named.is_empty() { beside::images(inputs) } else { Vec::new() };
+        // What somebody found counts unless keys were named: places and packages prove no signature.
+        let installed = installed.filter(|_| named.keys.is_empty());
+        let installed = installed.map(|(image, folder)| (image.to_owned(), folder.to_owned()));
+        for (path, folder) in beside.into_iter().chain(installed) {
+            // One that can't be read, or holds no key, proves nothing; that is said where a proof is missing.
+            let Ok(keys) = keys::read_image(&path) else { continue };
+            found.keys.extend(keys.into_iter().map(|key| key.within(&folder)));
+            found.sources.push(Source::new(&path, SourceKind::Keys, false));
         }
         Ok(found)
     }

@@ -155,6 +155,109 @@ fn what_hides_a_file_does_not_hide_what_is_loaded() {
 }
 
 #[test]
+fn what_differs_by_a_sign_in_its_name_is_another() {
+    let system = system();
+    let root = system.path().join("root");
+    run_kernel(&root);
+    for name in ["sg-get", "a_b-c", "ev il"] {
+        write(&root, &format!("sys/module/{name}/initstate"), "live\n");
+        write(&root, &format!("sys/module/{name}/taint"), "OE\n");
+    }
+    let list = fs::read_to_string(root.join("proc/modules")).unwrap();
+    write(&root, "proc/modules", format!("sg-get 2 0 - Live 0x0 (OE)\n{list}ev il 5 0 - Live 0x0 (OE)\n"));
+    let json = audit(system.path(), &["--root", "root", "--format", "json"]).json();
+    let kernel = &json["kernels"][0];
+    let signs = |name: &str| {
+        let all = kernel["only_loaded"].as_array().unwrap();
+        let module = all.iter().find(|module| module["name"] == name).unwrap_or_else(|| panic!("{name}: {json}"));
+        module["signs"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|sign| sign["id"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(signs("sg-get"), ["not-stored", "taint"]);
+    assert_eq!(signs("ev il"), ["not-stored", "taint"]);
+    assert_eq!(signs("a_b-c"), ["not-stored", "taint", "hidden"]);
+    let stored = kernel["modules"].as_array().unwrap();
+    assert!(stored.iter().any(|module| module["name"] == "sg_get" && module["loaded"]["same"] == false), "{json}");
+}
+
+#[test]
+fn a_signature_counts_only_if_a_key_proves_it() {
+    let folder = folder();
+    let of = |path: &str| format!("root/lib/modules/{KERNEL}/{path}");
+    let signed = fs::read(testdata("6.1/signed/sg_harmless.ko")).unwrap();
+    write(folder.path(), &of("kernel/sg_harmless.ko"), &signed);
+    write(folder.path(), &of("modules.order"), "kernel/sg_harmless.ko\nkernel/sg_get.ko\nkernel/sg_put.ko\n");
+    let signature = &signed[harmless().len()..];
+    let copied = [gets().as_slice(), signature].concat();
+    // The number of another hash, which is not computed here.
+    let mut other = signature.to_vec();
+    let sha256 = b"\x60\x86\x48\x01\x65\x03\x04\x02\x01";
+    let places: Vec<usize> =
+        other.windows(sha256.len()).enumerate().filter(|(_, part)| part == sha256).map(|(at, _)| at).collect();
+    assert!(!places.is_empty());
+    for at in places {
+        other[at + sha256.len() - 1] = 6;
+    }
+    let put = fs::read(testdata("6.1/sg_put.ko")).unwrap();
+    write(folder.path(), &of("kernel/sg_get.ko"), copied);
+    write(folder.path(), &of("kernel/sg_put.ko"), [put.as_slice(), &other].concat());
+    let ids = |args: &[&str]| {
+        let json = audit(folder.path(), &[&["--root", "root", "--format", "json", "--all"], args].concat()).json();
+        (signs(&json), json["kernels"][0]["unseen"].to_string())
+    };
+    let key = testdata("keys/test.x509").display().to_string();
+    let (with, unseen) = ids(&["--trusted-keys", &key]);
+    let of_module = |all: &[(String, Vec<String>)], name: &str| {
+        all.iter().find(|(of, _)| of == name).map(|(_, signs)| signs.join(" ")).unwrap_or_default()
+    };
+    assert_eq!(of_module(&with, "sg_harmless"), "no-intree");
+    assert_eq!(of_module(&with, "sg_get"), "no-intree broken-signature");
+    assert_eq!(of_module(&with, "sg_put"), "no-intree unproven-signature");
+    assert!(!unseen.contains("hold what was signed"), "{unseen}");
+    // Without a key a name is all there is, and that is said.
+    let (without, unseen) = ids(&[]);
+    assert_eq!(of_module(&without, "sg_get"), "no-intree");
+    assert!(unseen.contains("whether the modules hold what was signed"), "{unseen}");
+}
+
+#[test]
+fn what_is_put_beside_the_kernels_own_does_not_become_usual() {
+    let system = system();
+    let root = system.path().join("root");
+    write(&root, "opt/h.ko", harmless());
+    let folder = root.join(format!("usr/lib/modules/{KERNEL}/kernel/zz"));
+    fs::create_dir_all(&folder).unwrap();
+    for number in 0..40 {
+        symlink("/opt/h.ko", folder.join(format!("{number}.ko"))).unwrap();
+    }
+    let json = audit(system.path(), &["--root", "root", "--format", "json"]).json();
+    let all = signs(&json);
+    let flood = all.iter().filter(|(name, _)| name == "sg_harmless").map(|(_, signs)| signs.join(" "));
+    assert_eq!(flood.filter(|signs| signs == "not-listed no-intree no-package").count(), 40, "{all:?}");
+}
+
+#[test]
+fn a_folder_of_modules_is_told_by_where_it_is() {
+    let folder = folder();
+    write(folder.path(), "lib/modules/6.1/kernel/sg_harmless.ko", harmless());
+    write(folder.path(), "lib/modules/6.1/updates/sg_get.ko", gets());
+    for input in ["lib/modules/6.1", "lib"] {
+        let json = audit(folder.path(), &[input, "--format", "json"]).json();
+        let all = signs(&json);
+        let of = |name: &str| all.iter().find(|(of, _)| of == name).unwrap().1.join(" ");
+        assert_eq!((of("sg_get").as_str(), of("sg_harmless").as_str()), ("place no-intree", "no-intree"), "{input}");
+    }
+    // OpenWrt has them in no folder of their own.
+    write(folder.path(), "flat/lib/modules/6.1/sg_harmless.ko", harmless());
+    let json = audit(folder.path(), &["--root", "flat", "--format", "json"]).json();
+    assert_eq!(signs(&json), [("sg_harmless".to_owned(), vec!["no-intree".to_owned()])]);
+}
+
+#[test]
 fn a_kernel_that_is_not_told_is_asked_for() {
     let system = system();
     let root = system.path().join("root");
@@ -182,7 +285,7 @@ fn a_folder_that_is_elsewhere_is_the_kernels_all_the_same() {
     let root = system.path().join("root");
     fs::rename(root.join(format!("usr/lib/modules/{KERNEL}")), root.join("moved")).unwrap();
     symlink("/moved", root.join(format!("usr/lib/modules/{KERNEL}"))).unwrap();
-    symlink(format!("/usr/lib/modules/{KERNEL}"), root.join("usr/lib/modules/alias")).unwrap();
+    symlink(format!("/usr/lib/modules/{KERNEL}"), root.join("usr/lib/modules/0")).unwrap();
     let json = audit(system.path(), &["--root", "root", "--format", "json"]).json();
     let wanted =
         [("sg_get", &["place", "no-intree", "dkms"][..]), ("sg_harmless", &["place", "no-intree", "no-package"])];

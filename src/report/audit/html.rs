@@ -144,6 +144,9 @@ fn of_kernel(number: usize, report: &KernelReport<'_>) -> Markup {
     let told: Vec<&Row<'_>> = report.told().collect();
     let only_loaded = &report.kernel.only_loaded;
     let id = |index: usize| format!("k{number}m{index}");
+    let is_running = report.kernel.is_running;
+    let columns = ["module", "verdict", "gets at", "registration", "signed by", "from", "loaded"];
+    let columns = columns.get(..if is_running { 7 } else { 6 }).unwrap_or(&columns);
     html! {
         section {
             h2 { "Kernel " (shown(&report.title())) }
@@ -153,10 +156,10 @@ fn of_kernel(number: usize, report: &KernelReport<'_>) -> Markup {
                 div.wide tabindex="0" role="region" aria-label="Modules from elsewhere, of a family, or with a finding" {
                     table {
                         caption { "Modules from elsewhere first, then the kernel's own that get at a family or have a finding" }
-                        (head(&["module", "verdict", "gets at", "registration", "signed by", "from", "loaded"]))
+                        (head(columns))
                         tbody {
                             @for (index, module) in only_loaded.iter().enumerate() { (line_of_loaded(&format!("k{number}l{index}"), module)) }
-                            @for (index, row) in told.iter().enumerate() { (line(&id(index), row)) }
+                            @for (index, row) in told.iter().enumerate() { (line(&id(index), row, is_running)) }
                         }
                     }
                 }
@@ -198,7 +201,7 @@ fn verdict(verdict: Verdict) -> Markup {
     html! { span.verdict.(class) { (verdict) } }
 }
 
-fn line(id: &str, row: &Row<'_>) -> Markup {
+fn line(id: &str, row: &Row<'_>, is_running: bool) -> Markup {
     let subject = &row.judgement.subject;
     let families: Vec<&str> = subject.gets_at().into_keys().collect();
     html! {
@@ -209,7 +212,7 @@ fn line(id: &str, row: &Row<'_>) -> Markup {
             td { (shown(&row.standing())) }
             td { (shown(&row.signer())) }
             td { (shown(&told_owner(&row.about.owner).unwrap_or_default())) }
-            td { (row.loaded().unwrap_or_default()) }
+            @if is_running { td { (row.loaded().unwrap_or_default()) } }
         }
     }
 }
@@ -217,7 +220,7 @@ fn line(id: &str, row: &Row<'_>) -> Markup {
 fn line_of_loaded(id: &str, module: &OnlyLoaded) -> Markup {
     html! {
         tr data-m=(id) data-t="ol" {
-            th scope="row" { a href={ "#" (id) } { (shown(module.name.as_str())) } }
+            th scope="row" { a href={ "#" (id) } { (shown(&module.name)) } }
             td { span.verdict.warn { "unknown" } }
             td { "can't be known" } td {} td {} td {}
             td { "loaded, and not stored" }
@@ -237,7 +240,7 @@ fn signs(signs: &[Sign]) -> Markup {
 fn article_of_loaded(id: &str, module: &OnlyLoaded) -> Markup {
     html! {
         article id=(id) {
-            h3 { (shown(module.name.as_str())) " " span.verdict.warn { "unknown" } }
+            h3 { (shown(&module.name)) " " span.verdict.warn { "unknown" } }
             p { (shown(&told_of_loaded(module))) "." }
             dl {
                 (signs(&module.signs))
@@ -350,14 +353,14 @@ fn rest(report: &KernelReport<'_>) -> Markup {
             div.wide tabindex="0" role="region" aria-label="The rest of the modules" {
                 table.rest {
                     caption { (count) " modules of the kernel's own that have nothing to do with a family" }
-                    (head(&["module", "file", "licence", "loaded"]))
+                    (head(if report.kernel.is_running { &["module", "file", "licence", "loaded"] } else { &["module", "file", "licence"] }))
                     tbody {
                         @for row in report.rest() {
                             tr data-t=(tags(row)) {
                                 th scope="row" { (shown(row.judgement.subject.name.as_str())) }
                                 td { (shown(within(row.judgement.subject.path))) }
                                 td { (shown(&row.licences())) }
-                                td { @if row.about.loaded.is_some() { "loaded" } }
+                                @if report.kernel.is_running { td { @if row.about.loaded.is_some() { "loaded" } } }
                             }
                         }
                     }

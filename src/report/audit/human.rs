@@ -44,7 +44,12 @@ fn write_kernel(out: &mut dyn Write, report: &KernelReport<'_>, all: bool, width
         table(out, &elsewhere, width)?;
     }
     for module in &report.kernel.only_loaded {
-        writeln!(out, "{WARN}only loaded{WARN:#} {STRONG}{}{STRONG:#}: {}", module.name, told_of_loaded(module))?;
+        writeln!(
+            out,
+            "{WARN}only loaded{WARN:#} {STRONG}{}{STRONG:#}: {}",
+            text::shown(&module.name),
+            text::shown(&told_of_loaded(module))
+        )?;
         signs(out, &module.signs)?;
     }
     if !own.is_empty() {

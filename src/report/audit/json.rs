@@ -205,7 +205,7 @@ impl<'a> LoadedV1<'a> {
             by,
             size: loaded.size,
             state: loaded.state.as_deref(),
-            used_by: loaded.used_by.iter().map(crate::module::ModuleName::as_str).collect(),
+            used_by: loaded.used_by.iter().map(String::as_str).collect(),
             taint: (&loaded.taint).into(),
             srcversion: loaded.srcversion.as_deref(),
             build_id: loaded.build_id.as_deref(),
@@ -230,9 +230,9 @@ impl<'a> RowV1<'a> {
 impl<'a> From<&'a OnlyLoaded> for OnlyLoadedV1<'a> {
     fn from(module: &'a OnlyLoaded) -> Self {
         Self {
-            name: module.name.as_str(),
+            name: &module.name,
             signs: module.signs.iter().map(Into::into).collect(),
-            uses: module.uses.iter().map(crate::module::ModuleName::as_str).collect(),
+            uses: module.loaded.uses.iter().map(String::as_str).collect(),
             loaded: LoadedV1::new(&module.loaded, None),
         }
     }

@@ -42,7 +42,7 @@ fn write_kernel(out: &mut dyn Write, report: &KernelReport<'_>, all: bool) -> io
         details(out, row)?;
     }
     for module in &report.kernel.only_loaded {
-        writeln!(out, "\n#### {}, only loaded\n", plain(module.name.as_str()))?;
+        writeln!(out, "\n#### {}, only loaded\n", plain(&module.name))?;
         writeln!(out, "- {}", plain(&told_of_loaded(module)))?;
         module.signs.iter().try_for_each(|sign| writeln!(out, "- {}", plain(&sign.to_string())))?;
     }

@@ -122,7 +122,7 @@ impl<'a> KernelReport<'a> {
         let mut unseen = self.kernel.unseen.clone();
         unseen.push(self.built_in());
         if !self.kernel.only_loaded.is_empty() {
-            let names: Vec<&str> = self.kernel.only_loaded.iter().map(|module| module.name.as_str()).collect();
+            let names: Vec<&str> = self.kernel.only_loaded.iter().map(|module| &*module.name).collect();
             unseen.push(format!(
                 "what these get at, which are loaded and of which no file was read: {}",
                 text::list(&names)
@@ -308,7 +308,10 @@ impl AuditReport<'_> {
     #[must_use]
     pub fn is_of_nothing(&self) -> bool {
         let sums = self.sums();
-        sums.modules == 0 && sums.loaded == 0
+        let is_known = |kernel: &KernelReport<'_>| {
+            kernel.kernel.built_in.as_ref().is_some_and(|built_in| built_in.has_list || built_in.has_config)
+        };
+        sums.modules == 0 && sums.loaded == 0 && !self.kernels.iter().any(is_known)
     }
 
     /// Whether something could not be read.
@@ -320,8 +323,8 @@ impl AuditReport<'_> {
 
 /// A module that is only loaded, in a few phrases.
 fn told_of_loaded(module: &OnlyLoaded) -> String {
-    let uses: Vec<&str> = module.uses.iter().map(crate::module::ModuleName::as_str).collect();
-    let uses = if uses.is_empty() { "no other module".to_owned() } else { uses.join(", ") };
+    let uses = &module.loaded.uses;
+    let uses = if uses.is_empty() { "no other module".to_owned() } else { text::list(uses) };
     let taint = &module.loaded.taint;
     let taint = if taint.is_empty() { "none".to_owned() } else { taint.to_string() };
     format!("what it gets at can't be known; it uses {uses}; its taint: {taint}")
