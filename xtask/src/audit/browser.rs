@@ -116,7 +116,7 @@ impl Browser {
 
     /// What an expression is worth in the page.
     pub(super) fn ask(&mut self, expression: &str) -> Result<Value, TaskError> {
-        let params = json!({"expression": expression, "returnByValue": true});
+        let params = json!({"expression": expression, "returnByValue": true, "awaitPromise": true});
         let mut said = self.call("Runtime.evaluate", &params)?;
         match said.get("exceptionDetails") {
             Some(details) => Err(failed(format!("{expression}: {details}"))),

@@ -100,7 +100,7 @@ fn follows(browser: &mut Browser, pictures: &Path) -> Result<(), TaskError> {
     let article = "document.getElementById(location.hash.slice(1))";
     let text = browser.ask(&format!("{article}.innerText"))?;
     let text = text.as_str().unwrap_or_default().to_owned();
-    for said in ["evdi", "SG001", "updates/dkms", "not registered", "dma_buf_get", "evdi_gem.c"] {
+    for said in ["evdi", "SG001", "updates/dkms", "not registered", "dma_buf_vmap", "evdi_gem.c:301"] {
         check(text.contains(said), || format!("the evidence does not say {said}:\n{text}"))?;
     }
     let top = browser.ask(&format!("{article}.getBoundingClientRect().top"))?;
