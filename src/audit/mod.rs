@@ -283,6 +283,9 @@ impl System<'_> {
         let mut unseen = Vec::new();
         let mut folders = root.folders(version).into_iter();
         let folder = folders.next();
+        // As the system calls it: it need not have a link from one of its two names to the other.
+        let home = folder.as_deref().map_or_else(|| Path::new("/lib/modules").join(version), |real| root.inner(real));
+        let home = home.display().to_string();
         let resolve = |path: &Path| root.resolve(path);
         let called = Path::new("/lib/modules").join(version);
         let found = folder.map(|folder| Installed::find(&folder, &called, &resolve, &|real| root.inner(real)));
@@ -299,9 +302,9 @@ impl System<'_> {
             errors.get_or_insert_default().extend(wrong);
         }
         let has_tree = tree.is_some();
-        let tree = tree.map(|tree| Installed { image: root.file(&images(version)), ..tree });
+        let tree = tree.map(|tree| Installed { image: root.file(&images(version, &home)), ..tree });
         let inputs = Inputs { tree, ..inputs.clone() };
-        let mut gathered = self.gather(version, &inputs, named, allowlists, &mut unseen)?;
+        let mut gathered = self.gather(&references(version, &home), &inputs, named, allowlists, &mut unseen)?;
         gathered.errors.extend(errors.unwrap_or_default());
         let built = Built::read(root, version);
         let owner = |(module, source): (&Candidate, &Source)| {
@@ -314,7 +317,7 @@ impl System<'_> {
         };
         let owners: Vec<Owner> = gathered.modules.iter().zip(&gathered.sources).map(owner).collect();
         let stored = stored(&gathered, &owners, &|real| root.inner(real));
-        let of_kernel = |file: &str| format!("lib/modules/{version}/{file}");
+        let of_kernel = |file: &str| format!("{home}/{file}");
         let usual = Usual::of(&stored, root.text(of_kernel("modules.order")).as_deref());
         unseen.extend(usual.silent());
         let Matched { found: mut loaded, untold, left } = self.loaded(&stored);
@@ -358,7 +361,7 @@ impl System<'_> {
     /// is installed.
     fn gather(
         &self,
-        version: &str,
+        references: &[String],
         inputs: &Inputs,
         named: &Named,
         allowlists: &Allowlists,
@@ -367,7 +370,7 @@ impl System<'_> {
         let own = own_word(inputs, named, unseen);
         let named = own.as_ref().unwrap_or(named);
         if inputs.symvers.is_empty() {
-            for path in references(version).iter().filter_map(|path| self.root.resolve(path)) {
+            for path in references.iter().filter_map(|path| self.root.resolve(path)) {
                 let with = Inputs { symvers: vec![path.clone()], ..inputs.clone() };
                 match Gathered::read(&with, named, allowlists) {
                     Err(GatherError::Reference(error)) => {
@@ -472,23 +475,23 @@ fn own_word(inputs: &Inputs, named: &Named, unseen: &mut Vec<String>) -> Option<
 }
 
 /// Where an installed kernel's image may be.
-fn images(version: &str) -> Vec<String> {
+fn images(version: &str, home: &str) -> Vec<String> {
     let boot = ["boot/vmlinuz-", "boot/vmlinux-"].map(|image| format!("{image}{version}"));
-    let beside = ["vmlinuz", "vmlinux"].map(|image| format!("lib/modules/{version}/{image}"));
+    let beside = ["vmlinuz", "vmlinux"].map(|image| format!("{home}/{image}"));
     boot.into_iter().chain(beside).collect()
 }
 
 /// Where an installed kernel tells its exports: its headers, the table that Fedora and others install with it, its image.
-fn references(version: &str) -> Vec<String> {
+fn references(version: &str, home: &str) -> Vec<String> {
     let mut paths = vec![
-        format!("lib/modules/{version}/build/Module.symvers"),
+        format!("{home}/build/Module.symvers"),
         format!("usr/src/linux-headers-{version}/Module.symvers"),
         format!("usr/src/kernels/{version}/Module.symvers"),
     ];
     for ending in ["", ".gz", ".xz", ".zst"] {
-        paths.push(format!("lib/modules/{version}/symvers{ending}"));
+        paths.push(format!("{home}/symvers{ending}"));
         paths.push(format!("boot/symvers-{version}{ending}"));
     }
-    paths.extend(images(version));
+    paths.extend(images(version, home));
     paths
 }

@@ -295,6 +295,20 @@ fn a_folder_that_is_elsewhere_is_the_kernels_all_the_same() {
 }
 
 #[test]
+fn a_system_without_the_link_has_its_lists_all_the_same() {
+    let system = system();
+    let root = system.path().join("root");
+    let told = || {
+        let json = audit(system.path(), &["--root", "root", "--format", "json"]).json();
+        (signs(&json), json["kernels"][0]["unseen"].clone(), json["kernels"][0]["references"].clone())
+    };
+    let before = told();
+    fs::remove_file(root.join("lib")).unwrap();
+    assert_eq!(told(), before);
+    assert!(before.1.to_string().contains("CONFIG_UDMABUF") && !before.1.to_string().contains("no modules.order"));
+}
+
+#[test]
 fn a_systems_own_word_reaches_no_further_than_its_kernel() {
     let system = system();
     let root = system.path().join("root");
