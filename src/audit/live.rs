@@ -2,7 +2,7 @@
 //! What a running kernel says of the modules that it has loaded: `/proc/modules` (`kernel/module/procfs.c:m_show`) and
 //! `/sys/module` (`kernel/module/main.c:modinfo_attrs`, `kernel/module/sysfs.c:add_notes_attrs`; all 7.2).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::root::Root;
@@ -90,7 +90,7 @@ impl Running {
             self.untold.push(format!("{FOLDER} is not there: by it a loaded module is compared with its file"));
             return;
         }
-        let mut seen = Vec::new();
+        let mut seen = BTreeSet::new();
         for name in names {
             let folder = Path::new(FOLDER).join(&name);
             // What is built into the kernel has a folder for its parameters, and no state.
@@ -106,7 +106,7 @@ impl Running {
             if let Some(taint) = line("taint") {
                 loaded.taint = Taint::of_letters(&taint);
             }
-            seen.push(name);
+            seen.insert(name);
         }
         for (name, loaded) in &mut self.modules {
             if !seen.contains(name) {

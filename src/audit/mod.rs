@@ -18,7 +18,7 @@ pub use builtin::{BuiltIn, User};
 pub use live::{Loaded, Running};
 pub use owner::{Owner, Package};
 pub use root::Root;
-pub use signs::{Compared, Sign, named};
+pub use signs::{Compared, Sign, named, within};
 pub use source::SourceLicences;
 pub use taint::Taint;
 
@@ -404,7 +404,7 @@ impl System<'_> {
                 let stored = stored.get(index)?;
                 let compared = signs::compare(stored.module, loaded, shows_ids);
                 // Of several files of a name depmod takes the one in updates/ (`depmod.d(5)`, search).
-                let is_kernels = signs::within(&stored.place).is_some_and(|within| within.starts_with("kernel/"));
+                let is_kernels = within(&stored.place).is_some_and(|path| path.starts_with("kernel/"));
                 Some((!matches!(compared, Compared::Same(_)), is_kernels, index, compared))
             });
             match free.min_by_key(|(differs, is_kernels, index, _)| (*differs, *is_kernels, *index)) {
@@ -435,7 +435,7 @@ fn only_loaded(left: Vec<(String, Loaded)>, gathered: &Gathered, usual: &Usual, 
 /// The modules, each with the path by which it is installed: its own in the report, or else that of its file.
 fn stored<'g>(gathered: &'g Gathered, owners: &'g [Owner], inner: &dyn Fn(&Path) -> PathBuf) -> Vec<Stored<'g>> {
     let place = |module: &Candidate, source: &Source| match source {
-        Source::File(file) if signs::within(&module.path).is_none() => {
+        Source::File(file) if within(&module.path).is_none() => {
             inner(&file.canonicalize().unwrap_or_else(|_| file.clone())).display().to_string()
         }
         Source::File(_) | Source::Package(_) => module.path.clone(),

@@ -184,7 +184,7 @@ enum Layout {
 
 /// A path within `lib/modules/VERSION`, if it is of a module that is installed there.
 #[must_use]
-pub(super) fn within(path: &str) -> Option<&str> {
+pub fn within(path: &str) -> Option<&str> {
     const TREE: &str = "lib/modules/";
     let start = path.find(TREE)? + TREE.len();
     path.get(start..)?.split_once('/').map(|(_, within)| within)

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use anstyle::Style;
 
 use super::style::{DENY, FAINT, GOOD, NOTE, STRONG, WARN};
-use super::{CheckReport, Told, plural, standing_phrase, waiver_phrase};
+use super::{CheckReport, Told, plural, standing_phrase, told_place, waiver_phrase};
 use crate::gate::{Finding, Judgement, Severity, Subject, Through, Verdict};
 use crate::text;
 
@@ -89,8 +89,7 @@ fn locations(out: &mut dyn Write, told: &Told) -> io::Result<()> {
     }
     let locations = &told.finding.locations;
     for location in locations.iter().take(LOCATIONS_SHOWN) {
-        let symbol = location.symbol.as_deref().map(|symbol| format!("{symbol}: ")).unwrap_or_default();
-        writeln!(out, "  {FAINT}at{FAINT:#} {}", text::shown(&format!("{symbol}{location}")))?;
+        writeln!(out, "  {FAINT}at{FAINT:#} {}", text::shown(&told_place(location)))?;
     }
     match locations.len().saturating_sub(LOCATIONS_SHOWN) {
         0 => Ok(()),

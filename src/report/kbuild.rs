@@ -4,7 +4,7 @@
 
 use std::io::{self, Write};
 
-use super::{CheckReport, Told};
+use super::{CheckReport, Told, told_place};
 use crate::gate::{Finding, Severity};
 use crate::text;
 
@@ -52,8 +52,7 @@ fn line(out: &mut dyn Write, told: &Told) -> io::Result<()> {
     writeln!(out)?;
     let locations = if told.others.is_empty() { finding.locations.as_slice() } else { &[] };
     for location in locations.iter().take(LOCATIONS) {
-        let symbol = location.symbol.as_deref().map(|symbol| format!("{symbol}: ")).unwrap_or_default();
-        writeln!(out, "  symgate: at {}", text::shown(&format!("{symbol}{location}")))?;
+        writeln!(out, "  symgate: at {}", text::shown(&told_place(location)))?;
     }
     if let Some(more @ 1..) = locations.len().checked_sub(LOCATIONS) {
         writeln!(out, "  symgate: and at {more} more places")?;

@@ -3,7 +3,7 @@
 
 use std::io::{self, Write};
 
-use super::{CheckReport, Told, plural, standing_phrase, waiver_phrase};
+use super::{CheckReport, Told, plural, standing_phrase, told_place, waiver_phrase};
 use crate::gate::{Severity, Verdict};
 use crate::text;
 
@@ -54,8 +54,7 @@ fn findings(out: &mut dyn Write, report: &CheckReport<'_>, heading: &str, told: 
         if told.others.is_empty() {
             writeln!(out, "  - in {}", code(&report.roots.relative(&finding.path)))?;
             for location in finding.locations.iter().take(LOCATIONS) {
-                let symbol = location.symbol.as_deref().map(|symbol| format!("{symbol}: ")).unwrap_or_default();
-                writeln!(out, "  - at {}", code(&format!("{symbol}{location}")))?;
+                writeln!(out, "  - at {}", code(&told_place(location)))?;
             }
             if let Some(more @ 1..) = finding.locations.len().checked_sub(LOCATIONS) {
                 writeln!(out, "  - and at {more} more places")?;

@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 
 use crate::allowlist::{Owes, Standing};
 use crate::check::{Gathered, Judged, Located};
-use crate::gate::{AppliedWaiver, Context, Finding, Judgement, Subject, Verdict};
+use crate::gate::{AppliedWaiver, Context, Finding, Judgement, Location, Subject, Verdict};
 use crate::input::InputError;
 use crate::module::{ModuleName, Stage};
 use crate::reach::table::Asked;
@@ -455,6 +455,14 @@ fn standing_phrase(judgement: &Judgement<'_>) -> String {
             Standing::Approved => format!("{}: approved", assessment.userspace),
             standing => format!("{}: {standing} ({})", assessment.userspace, assessment.because.join("; ")),
         },
+    }
+}
+
+/// A place of a finding, behind the symbol that it is about.
+fn told_place(location: &Location) -> String {
+    match &location.symbol {
+        Some(symbol) => format!("{symbol}: {location}"),
+        None => location.to_string(),
     }
 }
 

@@ -10,10 +10,10 @@ use sha2::{Digest, Sha256};
 
 use super::picture::picture;
 use super::{AuditReport, KernelReport, Row, Sums, told_of_loaded, told_owner, weight};
-use crate::audit::{OnlyLoaded, Sign};
+use crate::audit::{OnlyLoaded, Sign, within};
 use crate::gate::{Access, Finding, Verdict};
 use crate::report::json::TOOL;
-use crate::report::waiver_phrase;
+use crate::report::{told_place, waiver_phrase};
 use crate::text::shown;
 
 const STYLE: &str = include_str!("page.css");
@@ -203,12 +203,11 @@ fn verdict(verdict: Verdict) -> Markup {
 
 fn line(id: &str, row: &Row<'_>, is_running: bool) -> Markup {
     let subject = &row.judgement.subject;
-    let families: Vec<&str> = subject.gets_at().into_keys().collect();
     html! {
         tr data-m=(id) data-t=(tags(row)) {
             th scope="row" { a href={ "#" (id) } { (shown(subject.name.as_str())) } }
             td { (verdict(row.judgement.verdict)) }
-            td { (families.join(", ")) }
+            td { (row.families()) }
             td { (shown(&row.standing())) }
             td { (shown(&row.signer())) }
             td { (shown(&told_owner(&row.about.owner).unwrap_or_default())) }
@@ -268,10 +267,7 @@ fn article(id: &str, report: &KernelReport<'_>, row: &Row<'_>) -> Markup {
                 @if let Some(loaded) = row.loaded() { dt { "state" } dd { (loaded) } }
                 @if let Some(proof) = subject.proof() { dt { "proof" } dd { (shown(&proof)) } }
                 @if subject.gets_at_a_family() { dt { "registration" } dd { (shown(&row.standing())) } }
-                @if let Some(known) = row.known {
-                    dt { "known" }
-                    dd { (shown(&known.userspace)) ": " (known.standing) ", as of " (known.checked) " (" (known.place) ")" }
-                }
+                @if let Some(known) = row.known() { dt { "known" } dd { (shown(&known)) } }
                 @if row.is_from_elsewhere() {
                     @if let Some(id) = &facts.build_id { dt { "build-id" } dd { code { (id) } } }
                     @if let Some(version) = facts.modinfo.first("srcversion") { dt { "srcversion" } dd { code { (shown(version)) } } }
@@ -327,10 +323,7 @@ fn of_finding(finding: &Finding) -> Markup {
             @if !finding.locations.is_empty() {
                 ul {
                     @for location in finding.locations.iter().take(LOCATIONS) {
-                        li.path {
-                            @if let Some(symbol) = &location.symbol { (shown(symbol)) ": " }
-                            (shown(&location.to_string()))
-                        }
+                        li.path { (shown(&told_place(location))) }
                     }
                     @if more > 0 { li { "and at " (more) " more places" } }
                 }
@@ -358,7 +351,7 @@ fn rest(report: &KernelReport<'_>) -> Markup {
                         @for row in report.rest() {
                             tr data-t=(tags(row)) {
                                 th scope="row" { (shown(row.judgement.subject.name.as_str())) }
-                                td { (shown(within(row.judgement.subject.path))) }
+                                td { (shown(within(row.judgement.subject.path).unwrap_or(row.judgement.subject.path))) }
                                 td { (shown(&row.licences())) }
                                 @if report.kernel.is_running { td { @if row.about.loaded.is_some() { "loaded" } } }
                             }
@@ -368,10 +361,4 @@ fn rest(report: &KernelReport<'_>) -> Markup {
             }
         }
     }
-}
-
-/// A path without the folder that the kernel's heading names.
-fn within(path: &str) -> &str {
-    let behind = path.split_once("lib/modules/").and_then(|(_, behind)| behind.split_once('/'));
-    behind.map_or(path, |(_, within)| within)
 }

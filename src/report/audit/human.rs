@@ -23,8 +23,7 @@ pub fn write(out: &mut dyn Write, report: &AuditReport<'_>, width: u16) -> io::R
     };
     writeln!(out, "{STRONG}Audit of {}{STRONG:#}", report.scope())?;
     writeln!(out, "{style}{}{style:#}", report.told_sums())?;
-    if let Some(taint) = report.audit.running.as_ref().and_then(|running| running.taint.as_ref()) {
-        let said = if taint.is_empty() { "not tainted".to_owned() } else { format!("tainted: {taint}") };
+    if let Some(said) = report.taint() {
         writeln!(out, "the kernel that runs is {said}")?;
     }
     unseen(out, report.unseen())?;
@@ -82,8 +81,7 @@ fn table(out: &mut dyn Write, rows: &[&Row<'_>], width: u16) -> io::Result<()> {
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
     table.set_header(["module", "verdict", "gets at", "registration", "signed by"]);
     for row in rows {
-        let families: Vec<&str> = row.judgement.subject.gets_at().into_keys().collect();
-        let families = if families.is_empty() { "-".to_owned() } else { families.join(", ") };
+        let families = Some(row.families()).filter(|names| !names.is_empty()).unwrap_or_else(|| "-".to_owned());
         table.add_row([
             row.judgement.subject.name.to_string(),
             row.judgement.verdict.to_string(),
@@ -114,8 +112,7 @@ fn details(out: &mut dyn Write, row: &Row<'_>) -> io::Result<()> {
     if subject.has_to_do_with_a_family() {
         line("gets at", &families(row.judgement))?;
     }
-    if let Some(known) = row.known {
-        let said = format!("{}: {}, as of {} ({})", known.userspace, known.standing, known.checked, known.place);
+    if let Some(said) = row.known() {
         line("known", &said)?;
     }
     row.findings.iter().try_for_each(|finding| write_finding(out, finding))

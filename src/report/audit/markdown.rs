@@ -6,14 +6,13 @@ use std::io::{self, Write};
 use super::{AuditReport, KernelReport, Row, told_of_loaded, told_owner, weight};
 use crate::report::human::families;
 use crate::report::markdown::{code, plain};
-use crate::report::waiver_phrase;
+use crate::report::{told_place, waiver_phrase};
 
 /// Writes an audit.
 pub fn write(out: &mut dyn Write, report: &AuditReport<'_>) -> io::Result<()> {
     writeln!(out, "# symgate: audit of {}\n", plain(&report.scope()))?;
     writeln!(out, "{}.", plain(&report.told_sums()))?;
-    if let Some(taint) = report.audit.running.as_ref().and_then(|running| running.taint.as_ref()) {
-        let said = if taint.is_empty() { "not tainted".to_owned() } else { format!("tainted: {taint}") };
+    if let Some(said) = report.taint() {
         writeln!(out, "\nThe kernel that runs is {}.", plain(&said))?;
     }
     unseen(out, report.unseen())?;
@@ -68,11 +67,10 @@ fn table(out: &mut dyn Write, rows: &[&Row<'_>]) -> io::Result<()> {
     writeln!(out, "| --- | --- | --- | --- | --- | --- |")?;
     for row in rows {
         let subject = &row.judgement.subject;
-        let families: Vec<&str> = subject.gets_at().into_keys().collect();
         let cells = [
             subject.name.to_string(),
             row.judgement.verdict.to_string(),
-            families.join(", "),
+            row.families(),
             row.standing(),
             row.signer(),
             told_owner(&row.about.owner).unwrap_or_default(),
@@ -97,8 +95,7 @@ fn details(out: &mut dyn Write, row: &Row<'_>) -> io::Result<()> {
     if subject.has_to_do_with_a_family() {
         writeln!(out, "- gets at: {}", plain(&families(row.judgement)))?;
     }
-    if let Some(known) = row.known {
-        let said = format!("{}: {}, as of {} ({})", known.userspace, known.standing, known.checked, known.place);
+    if let Some(said) = row.known() {
         writeln!(out, "- known: {}", plain(&said))?;
     }
     row.findings.iter().try_for_each(|finding| write_finding(out, finding))
@@ -108,8 +105,7 @@ fn write_finding(out: &mut dyn Write, finding: &crate::gate::Finding) -> io::Res
     let (rule, name, module) = (finding.rule, finding.rule_name, &finding.module);
     writeln!(out, "- **{} {rule} {name}**: module {} {}", weight(finding), plain(module), plain(&finding.message))?;
     for location in &finding.locations {
-        let symbol = location.symbol.as_deref().map(|symbol| format!("{symbol}: ")).unwrap_or_default();
-        writeln!(out, "  - at {}", code(&format!("{symbol}{location}")))?;
+        writeln!(out, "  - at {}", code(&told_place(location)))?;
     }
     if let Some(waiver) = &finding.waiver {
         writeln!(out, "  - waived {}", plain(&waiver_phrase(waiver)))?;

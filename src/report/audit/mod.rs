@@ -47,8 +47,7 @@ pub struct Row<'a> {
     pub about: &'a About,
     /// What is against it, or to be noted.
     pub findings: Vec<Finding>,
-    /// What somebody found out about it before.
-    pub known: Option<&'a Known>,
+    known: Option<&'a Known>,
 }
 
 /// The figures of an audit.
@@ -187,6 +186,19 @@ impl Row<'_> {
         self.is_marked() || !self.findings.is_empty() || self.judgement.subject.has_to_do_with_a_family()
     }
 
+    /// The families that it gets at.
+    #[must_use]
+    pub fn families(&self) -> String {
+        self.judgement.subject.gets_at().into_keys().collect::<Vec<_>>().join(", ")
+    }
+
+    /// What somebody found out about it before.
+    #[must_use]
+    pub fn known(&self) -> Option<String> {
+        let known = self.known?;
+        Some(format!("{}: {}, as of {} ({})", known.userspace, known.standing, known.checked, known.place))
+    }
+
     /// Its registration, and how well.
     #[must_use]
     pub fn standing(&self) -> String {
@@ -290,6 +302,13 @@ impl AuditReport<'_> {
             sums.warned,
             sums.waived
         )
+    }
+
+    /// What the running kernel says of itself, as the end of a sentence.
+    #[must_use]
+    pub fn taint(&self) -> Option<String> {
+        let taint = self.audit.running.as_ref()?.taint.as_ref()?;
+        Some(if taint.is_empty() { "not tainted".to_owned() } else { format!("tainted: {taint}") })
     }
 
     /// Whether it is known what is loaded of the kernels that were looked at.
